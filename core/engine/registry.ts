@@ -1,0 +1,122 @@
+import { z } from "zod";
+import type { Fields, Message, Shape, Shapes } from "../model/message.ts";
+import type { Module } from "../model/module.ts";
+import type { Projection } from "../model/projection.ts";
+import { ref, StartError } from "../ports/plugin.ts";
+import type { ReadModel } from "../ports/read_models.ts";
+
+/** A module as found: where it stands (for error messages) and a hash of the sources that fold its states. */
+export type FoundModule = { readonly module: Module; readonly location: string; readonly fingerprint: string };
+
+/** A module ready to serve: its message schemas made strict and looked up by type name. */
+export type Served = FoundModule & {
+  readonly commands: ReadonlyMap<string, z.ZodType<Message>>;
+  readonly events: ReadonlyMap<string, z.ZodType<Message>>;
+};
+
+export type ServedView = { readonly projection: Projection; readonly served: Served; readonly model: ReadModel };
+
+/** Everything that was declared, by the names used from outside. */
+export type Registry = {
+  readonly modules: readonly Served[];
+  readonly byPath: ReadonlyMap<string, Served>;
+  readonly byName: ReadonlyMap<string, Served>;
+  readonly views: ReadonlyMap<string, ServedView>;
+};
+
+export const registryRef = ref<Registry>("registry");
+
+export type ParsedCommand =
+  | { readonly is: "command"; readonly command: Message }
+  | { readonly is: "unknown_command" }
+  | { readonly is: "invalid"; readonly issues: readonly z.core.$ZodIssue[] };
+
+/** Parses a body once, strictly, by the schema its `type` names. */
+export function parseCommand(served: Served, body: Fields): ParsedCommand {
+  const schema = typeof body.type === "string" ? served.commands.get(body.type) : undefined;
+  if (schema === undefined) return { is: "unknown_command" };
+  const parsed = schema.safeParse(body);
+  return parsed.success ? { is: "command", command: parsed.data } : { is: "invalid", issues: parsed.error.issues };
+}
+
+const RESERVED_PATHS = new Set(["views", "topics", "docs", "problems", "livez", "readyz"]);
+const RESERVED_FIELDS = ["type", "id", "version"];
+
+/** Collects the modules; throws a `StartError` that names both sides when two claim one name. */
+export function createRegistry(found: readonly FoundModule[]): Registry {
+  const claims = new Map<string, string>();
+  const claim = (kind: string, name: string, owner: string) => {
+    const holder = claims.get(`${kind} ${name}`);
+    if (holder !== undefined) {
+      throw new StartError(`The ${kind} "${name}" is claimed by ${holder} and by ${owner}: rename one of them`);
+    }
+    claims.set(`${kind} ${name}`, owner);
+  };
+  const modules = found.map((each) => {
+    claimNames(each, claim);
+    return { ...each, commands: strict(each.module.commands), events: strict(each.module.events) };
+  });
+  const views = modules.flatMap((served) =>
+    (served.module.projections ?? []).map((projection) => [projection.name, serveView(served, projection)] as const)
+  );
+  return {
+    modules,
+    byPath: new Map(modules.map((served) => [served.module.path, served])),
+    byName: new Map(modules.map((served) => [served.module.name, served])),
+    views: new Map(views),
+  };
+}
+
+function claimNames(
+  { module, location }: FoundModule,
+  claim: (kind: string, name: string, owner: string) => void,
+): void {
+  if (!/^[a-z][a-z0-9_]*$/.test(module.name)) refuse(location, `its name "${module.name}" is not snake_case`);
+  if (!/^[a-z][a-z0-9-]*$/.test(module.path)) refuse(location, `its path "${module.path}" is not [a-z0-9-]`);
+  if (RESERVED_PATHS.has(module.path)) refuse(location, `its path "${module.path}" is reserved for the service`);
+  claim("module name", module.name, location);
+  claim("path", module.path, location);
+  for (const type of Object.keys(module.events)) claim("event type", type, location);
+  for (const [type, shape] of Object.entries({ ...module.commands, ...module.events })) {
+    refuseReservedFields(location, type, shape);
+  }
+  for (const projection of module.projections ?? []) {
+    if (!/^[a-z][a-z0-9_]*$/.test(projection.name)) {
+      refuse(location, `its projection's name "${projection.name}" is not snake_case`);
+    }
+    claim("projection name", projection.name, location);
+    for (const index of Object.keys(projection.indexes ?? {})) claim("index name", index, location);
+    refuseReservedFields(location, projection.name, projection.document);
+    refuseTwoIndexesOnOneField(location, projection);
+  }
+}
+
+function refuseReservedFields(location: string, name: string, shape: Shape): void {
+  const field = RESERVED_FIELDS.find((each) => each in shape.shape);
+  if (field !== undefined) refuse(location, `${name} has a field "${field}", which the service sets itself`);
+}
+
+function refuseTwoIndexesOnOneField(location: string, { name, indexes = {} }: Projection): void {
+  const fields = Object.values(indexes).map((index) => index.by);
+  const twice = fields.find((field, at) => fields.indexOf(field) !== at);
+  if (twice !== undefined) refuse(location, `${name} has two indexes by "${twice}", so a query could mean either`);
+}
+
+function refuse(location: string, why: string): never {
+  throw new StartError(`The module ${location} cannot be served: ${why}`);
+}
+
+function strict(shapes: Shapes): ReadonlyMap<string, z.ZodType<Message>> {
+  return new Map(
+    Object.entries(shapes).map(([type, shape]) => [type, withType(type, shape)]),
+  );
+}
+
+function withType(type: string, shape: Shape): z.ZodType<Message> {
+  return shape.safeExtend({ type: z.literal(type) }).strict();
+}
+
+function serveView(served: Served, projection: Projection): ServedView {
+  const incarnation = `${projection.name}_v${projection.version}`;
+  return { projection, served, model: { incarnation, indexes: projection.indexes ?? {} } };
+}

@@ -1,0 +1,26 @@
+import type { RecordedEvent } from "./event_store.ts";
+import { ref } from "./plugin.ts";
+import type { Checkpoint } from "./progress.ts";
+
+/** A page of changes. `checkpoint` is where to go on once all of them, and all that was left out, count as handled. */
+export type Changes = { readonly events: readonly RecordedEvent[]; readonly checkpoint: Checkpoint };
+
+/**
+ * Tells what was appended: every event at least once, those of one aggregate in order. There is no order between
+ * aggregates. Pages are made when asked for, so a slow reader holds one page and no other reader. Throws `Unavailable`.
+ */
+export type ChangeSource = {
+  /**
+   * Everything after the checkpoint (null: from the beginning), then what is appended from now on, until the signal
+   * aborts. Events of other types are left out, but a checkpoint passes them too: a page may be empty.
+   */
+  changes(options: {
+    readonly after: Checkpoint | null;
+    readonly eventTypes: ReadonlySet<string>;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<Changes>;
+  /** How many events follow the checkpoint, of whatever type, and the moment of the first of them (ISO), if any. */
+  backlog(after: Checkpoint | null): Promise<{ readonly events: number; readonly since: string | null }>;
+};
+
+export const changeSourceRef = ref<ChangeSource>("change_source");

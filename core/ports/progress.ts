@@ -1,0 +1,41 @@
+import type { Stream } from "./event_store.ts";
+
+/** A place in the change source; only the storage that made it can read it. */
+export type Checkpoint = string;
+
+/**
+ * An aggregate a subscription could not go on with: its events from `from` on are kept back, so that their order
+ * stays, while other aggregates flow. `through` is the last of them that the subscription has been shown.
+ */
+export type Parked = Stream & {
+  readonly from: number;
+  readonly through: number;
+  /** How often the event at `from` was tried. */
+  readonly attempts: number;
+  readonly error: string;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+};
+
+/** What becomes durable together with a subscription's effect. */
+export type ProgressUpdate = {
+  readonly checkpoint: Checkpoint | null;
+  readonly park: readonly Parked[];
+  readonly unpark: readonly Stream[];
+};
+
+/** Up to which event of which stream: what a writer asks a read model to have caught up with. */
+export type Write = Stream & { readonly version: number };
+
+/** How far subscriptions have come, durably. A subscription's name is that of its incarnation. Throws `Unavailable`. */
+export type Progress = {
+  load(subscription: string): Promise<{ readonly checkpoint: Checkpoint | null; readonly parked: readonly Parked[] }>;
+  /**
+   * `passed`: the effect of that write, or its being ignored, is durable. `parked`: the aggregate is parked at or
+   * before it. `behind`: neither yet.
+   */
+  standing(subscription: string, write: Write): Promise<Standing>;
+  /** Resolves when the subscription's progress has moved since the call; rejects with the signal's reason. */
+  whenMoved(subscription: string, options: { readonly signal: AbortSignal }): Promise<void>;
+};
+export type Standing = { readonly is: "passed" | "behind" } | { readonly is: "parked"; readonly parked: Parked };
