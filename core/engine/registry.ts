@@ -39,6 +39,15 @@ export function parseCommand(served: Served, body: Fields): ParsedCommand {
   return parsed.success ? { is: "command", command: parsed.data } : { is: "invalid", issues: parsed.error.issues };
 }
 
+/** Parses what a decider returned, so that a spread cannot smuggle fields in; throws on an event nobody declared. */
+export function parseEvent(served: Served, message: Message): Message {
+  const schema = served.events.get(message.type);
+  if (schema === undefined) {
+    throw new TypeError(`Cannot append the event "${message.type}": ${served.module.name} does not declare it`);
+  }
+  return schema.parse(message);
+}
+
 const RESERVED_PATHS = new Set(["views", "topics", "docs", "problems", "livez", "readyz"]);
 const RESERVED_FIELDS = ["type", "id", "version"];
 
@@ -113,7 +122,8 @@ function strict(shapes: Shapes): ReadonlyMap<string, z.ZodType<Message>> {
 }
 
 function withType(type: string, shape: Shape): z.ZodType<Message> {
-  return shape.safeExtend({ type: z.literal(type) }).strict();
+  const schema: z.ZodType = shape.safeExtend({ type: z.literal(type) }).strict();
+  return schema as z.ZodType<Message>;
 }
 
 function serveView(served: Served, projection: Projection): ServedView {

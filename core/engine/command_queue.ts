@@ -1,0 +1,110 @@
+import { streamKey, Unavailable } from "../ports/event_store.ts";
+import type { CommandBus, CommandOutcome, CommandRequest } from "./command_bus.ts";
+import { type CommandBusParts, commitTogether } from "./commit.ts";
+
+const MAX_WAITING = 10_000;
+const MAX_WAITING_PER_STREAM = 1_000;
+const MAX_DECIDED_TOGETHER = 100;
+const MAX_ATTEMPTS = 5;
+
+type Waiting = {
+  readonly request: CommandRequest;
+  readonly resolve: (outcome: CommandOutcome | Promise<CommandOutcome>) => void;
+};
+
+/**
+ * The command bus of one process. Commands for one stream wait in a queue; those found waiting together are decided
+ * one behind the other and appended as one commit, so a process never conflicts with itself. Nothing is answered
+ * before what it rests on is durable.
+ */
+export function createCommandBus(parts: CommandBusParts): CommandBus & { whenIdle(): Promise<void> } {
+  const queues = new Map<string, Waiting[]>();
+  const draining = new Set<Promise<void>>();
+  let waiting = 0;
+
+  async function drain(key: string, queue: Waiting[]): Promise<void> {
+    for (;;) {
+      const [first, ...others] = queue.splice(0, MAX_DECIDED_TOGETHER);
+      if (first === undefined) break;
+      const left = await executeTogether(parts, key, [first, ...others]);
+      waiting -= 1 + others.length - left.length;
+      queue.unshift(...left);
+    }
+    queues.delete(key);
+  }
+
+  function enqueue(entry: Waiting): void {
+    const { served, id } = entry.request;
+    const key = streamKey({ aggregateType: served.module.name, aggregateId: id });
+    const queue = queues.get(key);
+    if (waiting >= MAX_WAITING || (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM) {
+      return entry.resolve({ is: "overloaded" });
+    }
+    waiting += 1;
+    if (queue !== undefined) {
+      queue.push(entry);
+      return;
+    }
+    const fresh = [entry];
+    queues.set(key, fresh);
+    const drained = drain(key, fresh).finally(() => draining.delete(drained));
+    draining.add(drained);
+  }
+
+  return {
+    async execute(request) {
+      const done = parts.metrics.begin(request.served.module.name, request.command.type);
+      try {
+        const outcome = await new Promise<CommandOutcome>((resolve) => enqueue({ request, resolve }));
+        done(outcome);
+        return outcome;
+      } catch (error) {
+        done({ is: "failed" });
+        throw error;
+      }
+    },
+    async whenIdle() {
+      while (draining.size > 0) await Promise.all(draining);
+    },
+  };
+}
+
+/** Answers the first of the waiting commands, as many as fit one commit, and returns the others. Never throws. */
+async function executeTogether(
+  parts: CommandBusParts,
+  key: string,
+  batch: readonly [Waiting, ...Waiting[]],
+): Promise<readonly Waiting[]> {
+  const [first, ...others] = batch;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    try {
+      const commit = await commitTogether(parts, key, [first.request, ...others.map((entry) => entry.request)]);
+      if (commit !== "conflict") {
+        for (const [at, outcome] of commit.entries()) batch[at]?.resolve(refuseWhenUnavailable(parts, outcome()));
+        return batch.slice(commit.length);
+      }
+    } catch (error) {
+      parts.cache.drop(key);
+      const refusal = refuseWhenUnavailable(parts, Promise.reject(error));
+      for (const entry of batch) entry.resolve(refusal);
+      return [];
+    }
+    parts.cache.drop(key);
+    parts.metrics.conflict();
+  }
+  for (const entry of batch) entry.resolve({ is: "conflict" });
+  return [];
+}
+
+async function refuseWhenUnavailable(
+  parts: CommandBusParts,
+  outcome: Promise<CommandOutcome>,
+): Promise<CommandOutcome> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    parts.log.debug("A command was refused: the event store is unavailable", { reason: error.message });
+    return { is: "unavailable" };
+  }
+}

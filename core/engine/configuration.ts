@@ -1,0 +1,27 @@
+import { type Plugin, StartError } from "../ports/plugin.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+type Configuration = Readonly<Record<string, unknown>>;
+
+/** Each plugin's part of the environment, parsed. Throws one `StartError` that names every bad variable. */
+export function readConfiguration(
+  plugins: readonly Plugin[],
+  environment: Environment,
+): ReadonlyMap<Plugin, Configuration> {
+  const faults: string[] = [];
+  const configurations = new Map<Plugin, Configuration>();
+  for (const plugin of plugins) {
+    const names = Object.keys(plugin.config.shape);
+    const present = names.filter((name) => environment[name] !== undefined);
+    const parsed = plugin.config.safeParse(Object.fromEntries(present.map((name) => [name, environment[name]])));
+    if (parsed.success) configurations.set(plugin, parsed.data);
+    else {
+      for (const { path, message } of parsed.error.issues) {
+        const name = String(path[0]);
+        faults.push(`${name}=${JSON.stringify(environment[name] ?? null)} (${plugin.name}): ${message}`);
+      }
+    }
+  }
+  if (faults.length > 0) throw new StartError(`Cannot start with this environment: ${faults.join("; ")}`);
+  return configurations;
+}

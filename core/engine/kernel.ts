@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { eventStoreRef } from "../ports/event_store.ts";
+import { definePlugin } from "../ports/plugin.ts";
+import { readModelsRef } from "../ports/read_models.ts";
+import { runtimeRef } from "../ports/runtime.ts";
+import { snapshotsRef } from "../ports/snapshots.ts";
+import { subscriberRef } from "../ports/subscriber.ts";
+import { logRef, telemetryRef } from "../ports/telemetry.ts";
+import { AggregateLoader } from "./aggregate.ts";
+import { commandBusRef } from "./command_bus.ts";
+import { createCommandMetrics } from "./command_metrics.ts";
+import { createCommandBus } from "./command_queue.ts";
+import { LIVE_CACHE_BYTES, LiveCache } from "./live_cache.ts";
+import { createProjector } from "./projector.ts";
+import { createQueries, queriesRef } from "./queries.ts";
+import { createRegistry, type FoundModule, registryRef } from "./registry.ts";
+
+/** What stands between the doors and the storage: the registry, the command bus, queries and a subscriber per view. */
+export function kernel(found: readonly FoundModule[]) {
+  const registry = createRegistry(found);
+  return definePlugin({
+    name: "kernel",
+    provides: { registry: registryRef, commandBus: commandBusRef, queries: queriesRef, projectors: subscriberRef },
+    requires: {
+      store: eventStoreRef,
+      snapshots: snapshotsRef,
+      readModels: readModelsRef,
+      runtime: runtimeRef,
+      log: logRef,
+      telemetry: telemetryRef,
+    },
+    config: z.object({
+      /** Bytes of folded states kept in memory. */
+      LIVE_CACHE_BYTES: z.coerce.number().int().positive().default(LIVE_CACHE_BYTES),
+    }),
+    async start({ services: { store, snapshots, readModels, runtime, log, telemetry }, config }) {
+      const loader = new AggregateLoader(store, snapshots);
+      const cache = new LiveCache(config.LIVE_CACHE_BYTES);
+      const metrics = createCommandMetrics(telemetry, runtime);
+      const commandBus = createCommandBus({ store, loader, cache, runtime, log, metrics });
+      const views = [...registry.views.values()];
+      for (const { model } of views) await readModels.prepare(model);
+      return {
+        services: {
+          registry,
+          commandBus,
+          queries: createQueries({ store, loader, cache, readModels, runtime }),
+          projectors: views.map((view) => createProjector(view, readModels)),
+        },
+        stop: () => commandBus.whenIdle(),
+      };
+    },
+  });
+}

@@ -1,0 +1,26 @@
+import type { RecordedEvent } from "./event_store.ts";
+import { manyRef } from "./plugin.ts";
+import type { Progress, ProgressUpdate } from "./progress.ts";
+
+/**
+ * A consumer of the change source: a projection today; a process, a handler or a publisher alike. The engine calls it
+ * for one page of events at a time, those of one aggregate in order.
+ */
+export type Subscriber = {
+  /** Unique and lasting: progress is kept under it. */
+  readonly name: string;
+  readonly eventTypes: ReadonlySet<string>;
+  readonly progress: Progress;
+  /** Prepares a unit of work that will be given some of these events. */
+  begin(events: readonly RecordedEvent[]): Promise<UnitOfWork>;
+};
+
+/** `Unavailable` from any of it means: nothing happened, try again. */
+export type UnitOfWork = {
+  /** Takes one event. Another error is the event's own failure: nothing of that event is in the unit. */
+  apply(event: RecordedEvent): void | Promise<void>;
+  /** Makes all that was applied durable, and the progress with it. */
+  commit(progress: ProgressUpdate): Promise<void>;
+};
+
+export const subscriberRef = manyRef<Subscriber>("subscriber");

@@ -1,0 +1,51 @@
+import { startApp } from "./core/engine/app.ts";
+import { kernel } from "./core/engine/kernel.ts";
+import { StartError } from "./core/ports/plugin.ts";
+import { logRef } from "./core/ports/telemetry.ts";
+import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
+import http, { httpRef } from "./plugins/http/mod.ts";
+import logging from "./plugins/logging/mod.ts";
+import metrics from "./plugins/metrics/mod.ts";
+import { discoverModules } from "./plugins/runtime/discover_modules.ts";
+import { systemRuntime } from "./plugins/runtime/mod.ts";
+import storageSqlite from "./plugins/storage_sqlite/mod.ts";
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => stopping.signal.aborted ? Deno.exit(1) : stopping.abort());
+}
+
+try {
+  const environment = Deno.env.toObject();
+  const modules = await discoverModules(modulesDirectory(environment.MODULES_DIR));
+  const plugins = [logging, metrics, storageSqlite, kernel(modules), cdcStreamer, http];
+  const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
+  app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
+  const { publicUrl, operatorUrl } = app.service(httpRef);
+  console.log(welcome(publicUrl, operatorUrl));
+  if (!stopping.signal.aborted) await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));
+  await app.stop();
+  Deno.exit(0);
+} catch (error) {
+  if (stopping.signal.aborted && error === stopping.signal.reason) Deno.exit(0);
+  console.error(error instanceof StartError ? `annals: ${error.message}` : error);
+  Deno.exit(error instanceof StartError ? error.exitCode : 1);
+}
+
+function modulesDirectory(given: string | undefined): URL {
+  if (given === undefined) return new URL("modules/", import.meta.url);
+  return new URL(`${given.replace(/\/*$/, "")}/`, `file://${Deno.cwd()}/`);
+}
+
+function welcome(publicUrl: string, operatorUrl: string): string {
+  return `
+Annals is ready.
+  service    ${publicUrl}
+  operators  ${operatorUrl}/metrics
+
+Try it:
+  curl -X POST ${publicUrl}/accounts/acc-001 -H 'Content-Type: application/json' \\
+    -d '{"type":"OpenAccount","owner":"Alice","initial_balance":1000.0}'
+  curl ${publicUrl}/accounts/acc-001
+`;
+}

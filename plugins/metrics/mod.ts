@@ -1,0 +1,70 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { z } from "zod";
+import { definePlugin } from "../../core/ports/plugin.ts";
+import { runtimeRef } from "../../core/ports/runtime.ts";
+import { assetRef, type Instrument, type Reading, type Telemetry, telemetryRef } from "../../core/ports/telemetry.ts";
+import { watchProcess } from "./process_metrics.ts";
+
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Counts in memory and shows it all at `/metrics` of the operator's door, in Prometheus' text format. */
+export default definePlugin({
+  name: "metrics",
+  provides: { telemetry: telemetryRef, assets: assetRef },
+  requires: { runtime: runtimeRef },
+  config: z.object({}),
+  start({ services: { runtime } }) {
+    const registry = new Registry();
+    const telemetry = createTelemetry(registry);
+    const stop = watchProcess(telemetry, runtime);
+    const page = { path: "/metrics", contentType: registry.contentType, body: () => registry.metrics() };
+    return Promise.resolve({ services: { telemetry, assets: [page] }, stop });
+  },
+});
+
+function createTelemetry(registry: Registry): Telemetry {
+  const known = new Map<string, Counter | Histogram>();
+  const once = <T extends Counter | Histogram>(name: string, create: () => T): T => {
+    const instrument = known.get(name) as T | undefined ?? create();
+    known.set(name, instrument);
+    return instrument;
+  };
+  return {
+    counter(instrument) {
+      const counter = once(instrument.name, () => new Counter(settings(instrument, registry)));
+      return {
+        at(labels) {
+          const child = counter.labels(labels);
+          return { add: (count = 1) => child.inc(count) };
+        },
+      };
+    },
+    histogram(instrument) {
+      const buckets = DURATION_BUCKETS_SECONDS;
+      const histogram = once(instrument.name, () => new Histogram({ ...settings(instrument, registry), buckets }));
+      return {
+        at(labels) {
+          const child = histogram.labels(labels);
+          return { observe: (value) => child.observe(value) };
+        },
+      };
+    },
+    gauge(instrument, read) {
+      new Gauge({
+        ...settings(instrument, registry),
+        async collect() {
+          show(this, await read());
+        },
+      });
+    },
+  };
+}
+
+function settings({ name, help, labels }: Instrument, registry: Registry) {
+  return { name, help, labelNames: [...labels], registers: [registry] };
+}
+
+function show(gauge: Gauge, readings: readonly Reading<string>[]): void {
+  gauge.reset();
+  for (const { labels, value } of readings) gauge.set(labels, value);
+}

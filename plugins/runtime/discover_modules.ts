@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { FoundModule } from "../../core/engine/registry.ts";
+import type { Module } from "annals";
+import { StartError } from "../../core/ports/plugin.ts";
+
+/**
+ * Imports `mod.ts` of each folder in a directory, in the order of their names. The fingerprint is a hash of all
+ * sources of the folder but tests: while it stays, so does what the module folds. Throws a `StartError` for a module
+ * that cannot be imported or does not export one.
+ */
+export async function discoverModules(directory: URL): Promise<readonly FoundModule[]> {
+  const names = (await listDirectory(directory)).filter((entry) => entry.isDirectory).map((entry) => entry.name);
+  return await Promise.all(names.sort().map((name) => load(new URL(`${name}/`, directory))));
+}
+
+const moduleShape = z.object({
+  name: z.string(),
+  path: z.string(),
+  id: z.enum(["uuid", "text"]),
+  commands: z.record(z.string(), z.unknown()),
+  events: z.record(z.string(), z.unknown()),
+  rejections: z.record(z.string(), z.string()),
+  state: z.unknown(),
+  creates: z.array(z.string()),
+  decider: z.looseObject({ initialState: z.unknown() }),
+});
+
+async function load(folder: URL): Promise<FoundModule> {
+  const location = `${folder.pathname.split("/").at(-2)}/mod.ts`;
+  const url = new URL("mod.ts", folder);
+  let exports: { readonly default?: unknown };
+  try {
+    exports = await import(url.href);
+  } catch (error) {
+    throw new StartError(`Cannot import the module ${location}: ${firstLine(error)}`, { cause: error });
+  }
+  if (!isModule(exports.default)) {
+    throw new StartError(`Cannot serve the module ${location}: its default export is not what defineModule returns`);
+  }
+  return { module: exports.default, location, fingerprint: await fingerprint(folder) };
+}
+
+function isModule(value: unknown): value is Module {
+  return moduleShape.safeParse(value).success;
+}
+
+async function fingerprint(folder: URL): Promise<string> {
+  const hash = createHash("sha256");
+  const entries = await listDirectory(folder);
+  const sources = entries.map(({ name }) => name).filter((name) => /\.ts$/.test(name) && !/_test\.ts$/.test(name));
+  for (const name of sources.sort()) {
+    hash.update(`${name}\0`).update(await Deno.readFile(new URL(name, folder))).update("\0");
+  }
+  return hash.digest("base64url");
+}
+
+async function listDirectory(directory: URL): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(directory));
+  } catch (error) {
+    throw new StartError(`Cannot read the modules in ${directory.pathname}: ${firstLine(error)}`, { cause: error });
+  }
+}
+
+function firstLine(error: unknown): string {
+  return String(error).split("\n", 1)[0] ?? "";
+}
