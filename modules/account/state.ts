@@ -8,9 +8,9 @@ export const state = z.discriminatedUnion("status", [
 
 export type State = z.output<typeof state>;
 
-/** Whole cents of an amount, or undefined when it has more than two decimals. */
+/** Whole cents of an amount, or undefined when it has more than two decimals. Never -0, which JSON would not keep. */
 export function toCents(amount: number): number | undefined {
-  const cents = Math.round(amount * 100);
+  const cents = Math.round(amount * 100) + 0;
   return cents / 100 === amount ? cents : undefined;
 }
 
