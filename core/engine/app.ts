@@ -2,6 +2,7 @@ import { type Health, type Plugin, type Ref, type Refs, StartError } from "../po
 import { type Runtime, runtimeRef } from "../ports/runtime.ts";
 import { type Environment, readConfiguration } from "./configuration.ts";
 import { startOrder } from "./graph.ts";
+import { beginDeadline, type Deadline } from "./deadline.ts";
 import { type Lifecycle, lifecycleRef, type Phase } from "./lifecycle.ts";
 
 export type AppOptions = {
@@ -26,71 +27,73 @@ type Services = Map<string, unknown>;
 type Started = Awaited<ReturnType<Plugin["start"]>>;
 
 const START_TIMEOUT_MS = 30_000;
-/** For all plugins together: then each is told to hurry, and a moment later left behind. */
-const STOP_TIMEOUT_MS = 8_000;
-const LAST_MOMENT_MS = 1_000;
-
 /**
  * Checks all configuration and the graph of services first, then starts the plugins one after the other in the order
  * of their needs. When one fails or takes too long, those that had started are stopped again and a `StartError` tells.
  */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { runtime } = options;
-  const services: Services = new Map();
-  const healths = new Map<string, () => Health>();
-  let phase: Phase = "starting";
-  let deadline: Deadline | undefined;
-  const lifecycle: Lifecycle = {
-    phase: () => phase,
-    health: () => new Map([...healths].map(([name, health]) => [name, health()])),
-  };
-  services.set(runtimeRef.ref, runtime).set(lifecycleRef.ref, lifecycle);
-
-  const ordered = startOrder(options.plugins, new Set(services.keys()));
+  const app = new StartedApp(options.runtime);
+  const ordered = startOrder(options.plugins, app.builtIn);
   const configurations = readConfiguration(ordered, options.environment);
-  const stack = new AsyncDisposableStack();
-  const boot: { plugin: string; ms: number }[] = [];
-  const dispose = async () => {
-    try {
-      await stack.disposeAsync();
-    } finally {
-      deadline?.done();
-    }
-  };
   try {
-    for (const plugin of ordered) {
-      const sinceMs = runtime.monotonicMs();
-      const started = await startPlugin(plugin, { ...options, services, config: configurations.get(plugin) ?? {} });
-      boot.push({ plugin: plugin.name, ms: runtime.monotonicMs() - sinceMs });
-      stack.defer(() => stopPlugin(plugin, started, deadline ??= beginDeadline(runtime)));
-      if (started.health !== undefined) healths.set(plugin.name, started.health);
-      publish(plugin, started, services);
-    }
+    for (const plugin of ordered) await app.start(plugin, { ...options, config: configurations.get(plugin) ?? {} });
   } catch (error) {
-    phase = "stopping";
-    await dispose();
+    await app.stop().catch((unwinding: unknown) => {
+      throw new AggregateError([error, unwinding], `${String(error)}; and what had started did not stop cleanly`);
+    });
     throw error;
   }
-  phase = "ready";
-  let stopped: Promise<void> | undefined;
-  return {
-    boot,
-    service<T>({ ref }: Ref<T>) {
-      if (!services.has(ref)) throw new TypeError(`No plugin provides the service "${ref}"`);
-      return services.get(ref) as T;
-    },
-    stop() {
-      phase = "stopping";
-      return stopped ??= dispose();
-    },
-  };
+  app.phase = "ready";
+  return app;
+}
+
+type StartOptions = AppOptions & { readonly config: Readonly<Record<string, unknown>> };
+
+class StartedApp implements App {
+  phase: Phase = "starting";
+  readonly boot: { plugin: string; ms: number }[] = [];
+  readonly builtIn: ReadonlySet<string>;
+  readonly #runtime: Runtime;
+  readonly #services: Services = new Map();
+  readonly #healths = new Map<string, () => Health>();
+  readonly #stack = new AsyncDisposableStack();
+  #deadline: Deadline | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+    const lifecycle: Lifecycle = {
+      phase: () => this.phase,
+      health: () => new Map([...this.#healths].map(([name, health]) => [name, health()])),
+    };
+    this.#services.set(runtimeRef.ref, runtime).set(lifecycleRef.ref, lifecycle);
+    this.builtIn = new Set(this.#services.keys());
+  }
+
+  service<T>({ ref }: Ref<T>): T {
+    if (!this.#services.has(ref)) throw new TypeError(`No plugin provides the service "${ref}"`);
+    return this.#services.get(ref) as T;
+  }
+
+  async start(plugin: Plugin, options: StartOptions): Promise<void> {
+    const sinceMs = this.#runtime.monotonicMs();
+    const started = await startPlugin(plugin, { ...options, services: this.#services });
+    this.boot.push({ plugin: plugin.name, ms: this.#runtime.monotonicMs() - sinceMs });
+    this.#stack.defer(() => stopPlugin(plugin, started, this.#deadline ??= beginDeadline(this.#runtime)));
+    if (started.health !== undefined) this.#healths.set(plugin.name, started.health);
+    publish(plugin, started, this.#services);
+  }
+
+  stop(): Promise<void> {
+    this.phase = "stopping";
+    return this.#stopped ??= this.#stack.disposeAsync().finally(() => this.#deadline?.done());
+  }
 }
 
 async function startPlugin(
   plugin: Plugin,
-  { services, config, runtime, signal, startTimeoutMs = START_TIMEOUT_MS }: AppOptions & {
+  { services, config, runtime, signal, startTimeoutMs = START_TIMEOUT_MS }: StartOptions & {
     readonly services: Services;
-    readonly config: Readonly<Record<string, unknown>>;
   },
 ): Promise<Started> {
   signal?.throwIfAborted();
@@ -121,22 +124,6 @@ function stopWhenStarted(plugin: Plugin, starting: Promise<Started>, runtime: Ru
     const deadline = beginDeadline(runtime);
     await stopPlugin(plugin, started, deadline).finally(deadline.done);
   }).catch(() => {});
-}
-
-/** `late` aborts when time is short, and rejects when it is over. */
-type Deadline = { readonly late: AbortSignal; readonly over: Promise<never>; readonly done: () => void };
-
-function beginDeadline(runtime: Runtime): Deadline {
-  const late = new AbortController();
-  const done = new AbortController();
-  const { signal } = done;
-  const over = runtime.sleep(STOP_TIMEOUT_MS, { signal }).then(async () => {
-    late.abort();
-    await runtime.sleep(LAST_MOMENT_MS, { signal });
-    throw new Error(`it took longer than ${STOP_TIMEOUT_MS + LAST_MOMENT_MS} ms`);
-  });
-  over.catch(() => {});
-  return { late: late.signal, over, done: () => done.abort() };
 }
 
 async function stopPlugin(plugin: Plugin, { stop }: Started, { late, over }: Deadline): Promise<void> {

@@ -17,56 +17,64 @@ type Waiting = {
  * one behind the other and appended as one commit, so a process never conflicts with itself. Nothing is answered
  * before what it rests on is durable.
  */
-export function createCommandBus(parts: CommandBusParts): CommandBus & { whenIdle(): Promise<void> } {
-  const queues = new Map<string, Waiting[]>();
-  const draining = new Set<Promise<void>>();
-  let waiting = 0;
+export class CommandQueue implements CommandBus {
+  readonly #parts: CommandBusParts;
+  readonly #queues = new Map<string, Waiting[]>();
+  #waiting = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
 
-  async function drain(key: string, queue: Waiting[]): Promise<void> {
-    for (;;) {
-      const [first, ...others] = queue.splice(0, MAX_DECIDED_TOGETHER);
-      if (first === undefined) break;
-      const left = await executeTogether(parts, key, [first, ...others]);
-      waiting -= 1 + others.length - left.length;
-      queue.unshift(...left);
-    }
-    queues.delete(key);
+  constructor(parts: CommandBusParts) {
+    this.#parts = parts;
   }
 
-  function enqueue(entry: Waiting): void {
+  async execute(request: CommandRequest): Promise<CommandOutcome> {
+    const done = this.#parts.metrics.begin(request.served.module.name, request.command.type);
+    try {
+      const outcome = await new Promise<CommandOutcome>((resolve) => this.#enqueue({ request, resolve }));
+      done(outcome);
+      return outcome;
+    } catch (error) {
+      done({ is: "failed" });
+      throw error;
+    }
+  }
+
+  /** Resolves when every command taken so far is answered. */
+  async whenIdle(): Promise<void> {
+    if (this.#queues.size > 0) await (this.#idle ??= Promise.withResolvers()).promise;
+  }
+
+  #enqueue(entry: Waiting): void {
     const { served, id } = entry.request;
     const key = streamKey({ aggregateType: served.module.name, aggregateId: id });
-    const queue = queues.get(key);
-    if (waiting >= MAX_WAITING || (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM) {
+    const queue = this.#queues.get(key);
+    if (this.#waiting >= MAX_WAITING || (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM) {
       return entry.resolve({ is: "overloaded" });
     }
-    waiting += 1;
+    this.#waiting += 1;
     if (queue !== undefined) {
       queue.push(entry);
       return;
     }
     const fresh = [entry];
-    queues.set(key, fresh);
-    const drained = drain(key, fresh).finally(() => draining.delete(drained));
-    draining.add(drained);
+    this.#queues.set(key, fresh);
+    this.#drain(key, fresh);
   }
 
-  return {
-    async execute(request) {
-      const done = parts.metrics.begin(request.served.module.name, request.command.type);
-      try {
-        const outcome = await new Promise<CommandOutcome>((resolve) => enqueue({ request, resolve }));
-        done(outcome);
-        return outcome;
-      } catch (error) {
-        done({ is: "failed" });
-        throw error;
-      }
-    },
-    async whenIdle() {
-      while (draining.size > 0) await Promise.all(draining);
-    },
-  };
+  async #drain(key: string, queue: Waiting[]): Promise<void> {
+    for (;;) {
+      const [first, ...others] = queue.splice(0, MAX_DECIDED_TOGETHER);
+      if (first === undefined) break;
+      const left = await executeTogether(this.#parts, key, [first, ...others]);
+      this.#waiting -= 1 + others.length - left.length;
+      queue.unshift(...left);
+    }
+    this.#queues.delete(key);
+    if (this.#queues.size === 0) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
+    }
+  }
 }
 
 /** Answers the first of the waiting commands, as many as fit one commit, and returns the others. Never throws. */

@@ -9,7 +9,7 @@ import { logRef, telemetryRef } from "../ports/telemetry.ts";
 import { AggregateLoader } from "./aggregate.ts";
 import { commandBusRef } from "./command_bus.ts";
 import { createCommandMetrics } from "./command_metrics.ts";
-import { createCommandBus } from "./command_queue.ts";
+import { CommandQueue } from "./command_queue.ts";
 import { LIVE_CACHE_BYTES, LiveCache } from "./live_cache.ts";
 import { createProjector } from "./projector.ts";
 import { createQueries, queriesRef } from "./queries.ts";
@@ -37,7 +37,7 @@ export function kernel(found: readonly FoundModule[]) {
       const loader = new AggregateLoader(store, snapshots);
       const cache = new LiveCache(config.LIVE_CACHE_BYTES);
       const metrics = createCommandMetrics(telemetry, runtime);
-      const commandBus = createCommandBus({ store, loader, cache, runtime, log, metrics });
+      const commandBus = new CommandQueue({ store, loader, cache, runtime, log, metrics });
       const views = [...registry.views.values()];
       for (const { model } of views) await readModels.prepare(model);
       return {

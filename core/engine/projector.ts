@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
-import type { Source } from "../model/decider.ts";
 import type { Fields } from "../model/message.ts";
 import type { RecordedEvent } from "../ports/event_store.ts";
-import type { DocumentWrite, ReadModels, StoredDocument } from "../ports/read_models.ts";
+import type { ProgressUpdate } from "../ports/progress.ts";
+import type { ReadModels } from "../ports/read_models.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import { messageOf } from "./aggregate.ts";
 import { jsonSize } from "./json_size.ts";
@@ -11,84 +11,116 @@ import type { ServedView } from "./registry.ts";
 /** What is known of a document: what is stored, or that there is none. */
 type Known = { readonly version: number; readonly document: Fields | undefined };
 
+const NONE: Known = { version: 0, document: undefined };
 const DOCUMENT_CACHE_BYTES = 8 * 1024 * 1024;
 
 /**
  * The subscriber that fills a read model. A document of one stream carries the sequence number of the event it shows,
  * so that an event delivered again changes nothing; one over several streams counts its writes.
  */
-export function createProjector({ projection, model }: ServedView, readModels: ReadModels): Subscriber {
-  const handled = Object.entries(projection.on).filter(([, handler]) => handler !== undefined);
-  const cache = new LRUCache<string, Known>({
-    maxSize: DOCUMENT_CACHE_BYTES,
-    sizeCalculation: ({ document }, key) => 100 + key.length + 2 * jsonSize(document),
-  });
-
-  function keysOf(event: RecordedEvent): readonly string[] {
-    const keys = projection.key?.(messageOf(event), event) ?? event.aggregateId;
-    return typeof keys === "string" ? [keys] : keys;
-  }
-
-  async function fetch(keys: ReadonlySet<string>): Promise<Map<string, Known>> {
-    const known = new Map<string, Known>();
-    const missing: string[] = [];
-    for (const key of keys) {
-      const cached = cache.get(key);
-      if (cached === undefined) missing.push(key);
-      else known.set(key, cached);
-    }
-    const stored: ReadonlyMap<string, StoredDocument> = missing.length === 0
-      ? new Map()
-      : await readModels.get(model, missing);
-    for (const key of missing) known.set(key, stored.get(key) ?? { version: 0, document: undefined });
-    return known;
-  }
-
-  /** The document after the event, or undefined when it shows that event already. Throws what the module throws. */
-  function project(event: RecordedEvent, key: string, before: Known): Known | undefined {
-    if (projection.key === undefined && event.sequenceNumber <= before.version) return undefined;
-    const source: Source = event;
-    const after = projection.on[event.eventType]?.(before.document, messageOf(event), source, key);
-    return {
-      version: projection.key === undefined ? event.sequenceNumber : before.version + 1,
-      document: after === undefined ? undefined : projection.document.parse(after),
-    };
-  }
-
+export function createProjector(view: ServedView, readModels: ReadModels): Subscriber {
+  const { projection: { on }, model } = view;
+  const handled = Object.keys(on).filter((type) => on[type] !== undefined);
+  const documents = new DocumentCache(view, readModels);
   return {
     name: model.incarnation,
-    eventTypes: new Set(handled.map(([type]) => type)),
+    eventTypes: new Set(handled),
     progress: readModels.progress,
-    async begin(events): Promise<UnitOfWork> {
-      const documents = await fetch(new Set(events.flatMap((event) => keysOrNone(event, keysOf))));
-      const written = new Map<string, Known>();
-      return {
-        apply(event) {
-          const changes: [string, Known][] = [];
-          for (const key of new Set(keysOf(event))) {
-            const after = project(event, key, documents.get(key) ?? { version: 0, document: undefined });
-            if (after !== undefined) changes.push([key, after]);
-          }
-          for (const [key, after] of changes) {
-            documents.set(key, after);
-            written.set(key, after);
-          }
-        },
-        async commit(progress) {
-          for (const key of written.keys()) cache.delete(key);
-          const writes = [...written].map(([key, known]): DocumentWrite => ({ key, ...known }));
-          await readModels.write(model, { documents: writes, progress });
-          for (const [key, known] of written) cache.set(key, known);
-        },
-      };
+    async begin(events) {
+      const keys = new Set(events.flatMap((event) => keysOrNone(view, event)));
+      return new Unit(view, documents, await documents.get(keys));
     },
   };
 }
 
+/** The documents one page of events changes. */
+class Unit implements UnitOfWork {
+  readonly #view: ServedView;
+  readonly #cache: DocumentCache;
+  readonly #documents: Map<string, Known>;
+  readonly #written = new Map<string, Known>();
+
+  constructor(view: ServedView, cache: DocumentCache, documents: Map<string, Known>) {
+    this.#view = view;
+    this.#cache = cache;
+    this.#documents = documents;
+  }
+
+  /** Changes all the event's documents or, when the module throws on one of them, none. */
+  apply(event: RecordedEvent): void {
+    const changes: [string, Known][] = [];
+    for (const key of new Set(keysOf(this.#view, event))) {
+      const after = this.#project(event, key, this.#documents.get(key) ?? NONE);
+      if (after !== undefined) changes.push([key, after]);
+    }
+    for (const [key, after] of changes) {
+      this.#documents.set(key, after);
+      this.#written.set(key, after);
+    }
+  }
+
+  commit(progress: ProgressUpdate): Promise<void> {
+    return this.#cache.write(this.#written, progress);
+  }
+
+  /** The document after the event, or undefined when it shows that event already. */
+  #project(event: RecordedEvent, key: string, before: Known): Known | undefined {
+    const { projection } = this.#view;
+    const ofOneStream = projection.key === undefined;
+    if (ofOneStream && event.sequenceNumber <= before.version) return undefined;
+    const after = projection.on[event.eventType]?.(before.document, messageOf(event), event, key);
+    return {
+      version: ofOneStream ? event.sequenceNumber : before.version + 1,
+      document: after === undefined ? undefined : projection.document.parse(after),
+    };
+  }
+}
+
+/** The documents last written, so that a page of events need not read what the one before it wrote. */
+class DocumentCache {
+  readonly #view: ServedView;
+  readonly #readModels: ReadModels;
+  readonly #cache = new LRUCache<string, Known>({
+    maxSize: DOCUMENT_CACHE_BYTES,
+    sizeCalculation: ({ document }, key) => 100 + key.length + 2 * jsonSize(document),
+  });
+
+  constructor(view: ServedView, readModels: ReadModels) {
+    this.#view = view;
+    this.#readModels = readModels;
+  }
+
+  async get(keys: ReadonlySet<string>): Promise<Map<string, Known>> {
+    const known = new Map<string, Known>();
+    const missing: string[] = [];
+    for (const key of keys) {
+      const cached = this.#cache.get(key);
+      if (cached === undefined) missing.push(key);
+      else known.set(key, cached);
+    }
+    if (missing.length === 0) return known;
+    for (const [key, stored] of await this.#readModels.get(this.#view.model, missing)) known.set(key, stored);
+    return known;
+  }
+
+  /** A write that fails may have been done: what it wrote is read again. */
+  async write(written: ReadonlyMap<string, Known>, progress: ProgressUpdate): Promise<void> {
+    for (const key of written.keys()) this.#cache.delete(key);
+    const documents = [...written].map(([key, { version, document }]) => ({ key, version, document }));
+    await this.#readModels.write(this.#view.model, { documents, progress });
+    for (const [key, known] of written) this.#cache.set(key, known);
+  }
+}
+
+function keysOf({ projection }: ServedView, event: RecordedEvent): readonly string[] {
+  const keys = projection.key?.(messageOf(event), event) ?? event.aggregateId;
+  return typeof keys === "string" ? [keys] : keys;
+}
+
 /** A key function that throws does so again, and is answered for, when its event is applied. */
-function keysOrNone(event: RecordedEvent, keysOf: (event: RecordedEvent) => readonly string[]): readonly string[] {
+function keysOrNone(view: ServedView, event: RecordedEvent): readonly string[] {
   try {
-    return keysOf(event);
+    return keysOf(view, event);
   } catch {
     return [];
   }

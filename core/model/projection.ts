@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Source } from "./decider.ts";
 import type { Fields, Message, MessageOf, Shape, Shapes } from "./message.ts";
 
-/** How documents are found: those with an equal `by`, newest first by the ISO moment in `newestFirstBy`, ties by key. */
+/** How documents are found: those with an equal `by`, newest first by an ISO moment in `newestFirstBy`, ties by key. */
 export type Index<Field extends string = string> = {
   readonly by: Field;
   readonly newestFirstBy?: Field;

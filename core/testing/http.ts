@@ -1,18 +1,19 @@
-import type { Message, MessageOf } from "../model/message.ts";
+import type { Message } from "../model/message.ts";
 import type { Module } from "../model/module.ts";
+import type { CommandOf } from "./specification.ts";
 import { expectSame, isObject, show, SpecificationError } from "./comparison.ts";
 
 export type Fetch = (request: Request) => Promise<Response>;
 
 export type HttpSpecification<M extends Module> = {
   /** Commands sent before, to a new aggregate; each must be answered with 2xx. */
-  given(...commands: readonly MessageOf<M["commands"]>[]): Requesting<M>;
+  given(...commands: readonly CommandOf<M>[]): Requesting<M>;
   when: Requesting<M>["when"];
   whenRequested: Requesting<M>["whenRequested"];
 };
 
 type Requesting<M extends Module> = {
-  when(command: MessageOf<M["commands"]>, options?: { readonly headers?: HeaderFields }): Answering<M>;
+  when(command: CommandOf<M>, options?: { readonly headers?: HeaderFields }): Answering<M>;
   /** Any request. `{id}` in `path` is the aggregate's id; without `path` the aggregate is asked for. */
   whenRequested(request?: Requested): Answering<M>;
 };

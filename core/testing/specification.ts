@@ -6,10 +6,10 @@ import type { Projection } from "../model/projection.ts";
 import { createRegistry, parseCommand, type Served } from "../engine/registry.ts";
 import { expectPlainJson, expectSame, freeze, show, SpecificationError, twice } from "./comparison.ts";
 import { type ProjectionSpecification, specifyProjection } from "./projection.ts";
-import { type Given, parseGiven, placeEvents, type Stage } from "./stage.ts";
+import { type Given, parseGiven, placeEvents, type Stage, type Writable } from "./stage.ts";
 
-export type CommandOf<M extends Module> = MessageOf<M["commands"]>;
-export type EventOf<M extends Module> = MessageOf<M["events"]>;
+export type CommandOf<M extends Module> = Writable<MessageOf<M["commands"]>>;
+export type EventOf<M extends Module> = Writable<MessageOf<M["events"]>>;
 type CodeOf<M extends Module> = keyof M["rejections"] & string;
 type StateOf<M extends Module> = z.output<M["state"]>;
 
@@ -130,8 +130,8 @@ function outcome<M extends Module>({ type }: Message, decided: Decided): Outcome
       if (decided.is !== "invalid") {
         throw unexpected(type, `its schema to refuse it at ${pointers.join(", ")}`, decided);
       }
-      const found = decided.issues.map(({ path }) => path.map((step) => `/${String(step)}`).join(""));
-      expectSame(`Where the schema refuses ${type}`, found.sort(), [...pointers].sort());
+      const found = new Set(decided.issues.map(({ path }) => path.map((step) => `/${String(step)}`).join("")));
+      expectSame(`Where the schema refuses ${type}`, [...found].sort(), [...pointers].sort());
     },
     get decision() {
       if (decided.is === "invalid") throw unexpected(type, "a decision", decided);

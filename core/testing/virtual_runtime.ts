@@ -26,23 +26,18 @@ export function virtualRuntime(options: { readonly seed: number; readonly startA
   const now = () => Math.floor(nowMs);
 
   async function advanceTo(targetMs: number): Promise<void> {
-    const turn = macrotasks();
-    try {
-      await turn.next();
-      for (let fired = 0, timer = timers[0]; timer !== undefined && timer.dueMs <= targetMs; timer = timers[0]) {
-        fired = timer.dueMs > nowMs ? 1 : fired + 1;
-        if (fired > MAX_FIRED_AT_ONE_MOMENT) {
-          throw new RangeError(`Cannot advance as timers never end: now is ${nowMs}`);
-        }
-        nowMs = Math.max(nowMs, timer.dueMs);
-        timers.shift();
-        timer.fire();
-        await turn.next();
+    await nextTurn();
+    for (let fired = 0, timer = timers[0]; timer !== undefined && timer.dueMs <= targetMs; timer = timers[0]) {
+      fired = timer.dueMs > nowMs ? 1 : fired + 1;
+      if (fired > MAX_FIRED_AT_ONE_MOMENT) {
+        throw new RangeError(`Cannot advance as timers never end: now is ${nowMs}`);
       }
-      nowMs = targetMs;
-    } finally {
-      turn.close();
+      nowMs = Math.max(nowMs, timer.dueMs);
+      timers.shift();
+      timer.fire();
+      await nextTurn();
     }
+    nowMs = targetMs;
   }
 
   return {
@@ -91,22 +86,9 @@ function sleep(
   });
 }
 
-/** Turns of the event loop: between two of them every promise that can settle has settled. */
-function macrotasks(): { next(): Promise<void>; close(): void } {
-  const { port1, port2 } = new MessageChannel();
-  let wake = () => {};
-  port1.onmessage = () => wake();
-  return {
-    next: () =>
-      new Promise((resolve) => {
-        wake = resolve;
-        port2.postMessage(null);
-      }),
-    close() {
-      port1.close();
-      port2.close();
-    },
-  };
+/** One turn of the event loop: every promise that can settle settles before it. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** UUIDv7 (RFC 9562, 5.7): milliseconds, then a 42-bit counter (6.2, method 1), so unique and rising, then chance. */

@@ -1,0 +1,79 @@
+import type { Deadlines } from "./deadlines.ts";
+import { type JsonLimits, refuseJson } from "./json_limits.ts";
+import { type Problem, problem } from "./problems.ts";
+
+export type BodyLimits = JsonLimits & { readonly bytes: number };
+export type Body = { readonly is: "body"; readonly value: unknown };
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const JSON_TYPE = /^application\/json[ \t]*(?:;.*)?$/i;
+const DECODER = new TextDecoder("utf-8", { fatal: true });
+
+/** Reads one JSON value, within the limits and in time. Whatever ends the body early counts as not in time. */
+export async function readBody(
+  request: Request,
+  { limits, deadlines }: { limits: BodyLimits; deadlines: Deadlines },
+): Promise<Body | Problem> {
+  const wrongType = refuseType(request.headers);
+  if (wrongType !== undefined) return wrongType;
+  const length = request.headers.get("content-length");
+  if (length !== null && Number(length) > limits.bytes) return tooLarge(limits);
+  let bytes: Bytes | "too_large" | "late";
+  try {
+    bytes = await deadlines.race(length === null ? readAtMost(request, limits.bytes) : request.bytes());
+  } catch {
+    bytes = "late";
+  }
+  if (bytes === "late") return problem("body_timeout");
+  if (bytes === "too_large") return tooLarge(limits);
+  return parse(bytes, limits);
+}
+
+function refuseType(headers: Headers): Problem | undefined {
+  const type = headers.get("content-type");
+  if (type !== "application/json" && (type === null || !JSON_TYPE.test(type))) {
+    return problem("unsupported_media_type", { detail: "Content-Type must be application/json" });
+  }
+  if (headers.has("content-encoding")) {
+    return problem("unsupported_media_type", { detail: "The body must not have a Content-Encoding" });
+  }
+  return undefined;
+}
+
+async function readAtMost({ body }: Request, limitBytes: number): Promise<Bytes | "too_large"> {
+  const chunks: Bytes[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > limitBytes) return "too_large";
+    chunks.push(chunk);
+  }
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}
+
+function parse(bytes: Bytes, limits: BodyLimits): Body | Problem {
+  let text: string;
+  try {
+    text = DECODER.decode(bytes);
+  } catch {
+    return problem("malformed_json", { detail: "The body is not UTF-8" });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return problem("malformed_json", error instanceof SyntaxError ? { detail: error.message } : {});
+  }
+  return refuseJson(text, { value, limits }) ?? { is: "body", value };
+}
+
+function tooLarge(limits: BodyLimits): Problem {
+  return problem("payload_too_large", { detail: `A body has at most ${limits.bytes} bytes` });
+}

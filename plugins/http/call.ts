@@ -1,0 +1,102 @@
+import type { Context } from "hono";
+import type { CommandBus } from "../../core/engine/command_bus.ts";
+import type { Lifecycle } from "../../core/engine/lifecycle.ts";
+import type { Queries } from "../../core/engine/queries.ts";
+import type { Registry } from "../../core/engine/registry.ts";
+import type { Principal } from "../../core/model/module.ts";
+import { Unavailable } from "../../core/ports/event_store.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import type { BodyLimits } from "./body.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { isCorrelationId } from "./headers.ts";
+import { type Problem, problem, problemResponse } from "./problems.ts";
+
+/** What the routes work with. */
+export type Kernel = {
+  readonly registry: Registry;
+  readonly commandBus: CommandBus;
+  readonly queries: Queries;
+  readonly lifecycle: Lifecycle;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly deadlines: Deadlines;
+  readonly limits: BodyLimits & { readonly page: number };
+};
+
+/** One request on its way. */
+export type Call = {
+  readonly request: Request;
+  readonly context: Context;
+  readonly correlationId: string;
+  readonly principal: Principal;
+};
+
+export type Handler = (call: Call) => Response | Problem | Promise<Response | Problem>;
+
+const ANONYMOUS: Principal = { sub: "anonymous", claims: {} };
+
+/** Runs a handler under a correlation id; a problem, and whatever it throws, becomes a problem document. */
+export function answer(kernel: Kernel, handler: Handler): (context: Context) => Promise<Response> {
+  return async (context) => {
+    const request = context.req.raw;
+    const given = request.headers.get("x-correlation-id");
+    const correlationId = given !== null && isCorrelationId(given) ? given : kernel.runtime.newId();
+    let answered: Response | Problem;
+    try {
+      answered = given !== null && given !== correlationId
+        ? problem("invalid_header", { detail: "X-Correlation-Id must be a UUID" })
+        : await handler({ request, context, correlationId, principal: ANONYMOUS });
+    } catch (error) {
+      answered = faultProblem(kernel, { error, correlationId });
+    }
+    const response = answered instanceof Response
+      ? answered
+      : problemResponse(answered, { instance: rawPath(request.url), correlationId });
+    return request.method === "HEAD" ? await withLength(response) : response;
+  };
+}
+
+export function json(
+  { correlationId }: Call,
+  { status = 200, body, headers }: {
+    readonly status?: number;
+    readonly body: unknown;
+    readonly headers: Readonly<Record<string, string>>;
+  },
+): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { "content-type": "application/json", "x-correlation-id": correlationId, ...headers },
+  });
+}
+
+/** The parameter of a route that has it. */
+export function parameter({ context }: Call, name: string): string {
+  return context.req.param(name) ?? "";
+}
+
+/** The path as it was sent, undecoded. */
+export function rawPath(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const end = url.slice(start).search(/[?#]/);
+  return end === -1 ? url.slice(start) : url.slice(start, start + end);
+}
+
+/** A HEAD is answered without the body, but with its length. */
+async function withLength(response: Response): Promise<Response> {
+  const length = (await response.bytes()).length;
+  response.headers.set("content-length", String(length));
+  return response;
+}
+
+/** What failed stays in the log: the answer says nothing of it. */
+function faultProblem({ log }: Kernel, { error, correlationId }: { error: unknown; correlationId: string }): Problem {
+  if (error instanceof Unavailable) {
+    log.debug("A request found a dependency unavailable", { correlation_id: correlationId, error: error.message });
+    return problem("unavailable");
+  }
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  log.error("A request failed", { correlation_id: correlationId, error: text });
+  return problem("internal");
+}

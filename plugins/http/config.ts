@@ -1,0 +1,37 @@
+import { z } from "zod";
+
+/** The environment variables of the doors, with their defaults. */
+export const config = z.object({
+  PORT: port(8000),
+  HOST: z.string().min(1).default("127.0.0.1"),
+  METRICS_PORT: port(9090),
+  AUTH: z.enum(["none"]).optional(),
+  RATE_LIMIT: z.string().regex(/^[1-9][0-9]{0,8}\/[1-9][0-9]{0,5}$/, "expected <requests>/<seconds>, like 100/60")
+    .transform((text) => {
+      const [requests = 0, seconds = 0] = text.split("/").map(Number);
+      return { requests, seconds };
+    }).optional(),
+  BODY_LIMIT_BYTES: wholeNumber({ fallback: 256 * 1024, max: 64 * 1024 * 1024 }),
+  BODY_TIMEOUT_MS: wholeNumber({ fallback: 5_000, max: 60_000 }),
+  JSON_DEPTH_LIMIT: wholeNumber({ fallback: 32, max: 1_000 }),
+  JSON_KEYS_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),
+  PAGE_LIMIT: wholeNumber({ fallback: 1_000, max: 10_000 }),
+});
+
+export type Config = z.output<typeof config>;
+
+function port(fallback: number) {
+  return number({ min: 0, max: 65_535 }).default(fallback);
+}
+
+function wholeNumber({ fallback, max }: { fallback: number; max: number }) {
+  return number({ min: 1, max }).default(fallback);
+}
+
+function number({ min, max }: { min: number; max: number }) {
+  const message = `expected a whole number from ${min} to ${max}`;
+  return z.string().regex(/^[0-9]{1,9}$/, message).transform(Number).refine(
+    (value) => value >= min && value <= max,
+    message,
+  );
+}

@@ -1,0 +1,100 @@
+import type { Runtime } from "../../core/ports/runtime.ts";
+import { StartError } from "../../core/ports/plugin.ts";
+
+export type Door = { readonly url: string; readonly stop: (signal: AbortSignal) => Promise<void> };
+
+type Listening = {
+  readonly hostname: string;
+  readonly port: number;
+  /** The variable that chose the port, for whoever has to change it. */
+  readonly variable: string;
+  readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
+  readonly runtime: Runtime;
+};
+
+const FLUSH_MS = 1_000;
+
+/** Listens until stopped: what was accepted is answered first, or given up when the stop's signal aborts. */
+export async function openDoor(listening: Listening): Promise<Door> {
+  await refuseWithoutPermission(listening);
+  const traffic = new Traffic();
+  const server = listen(listening, traffic);
+  return {
+    url: urlOf(server.addr),
+    async stop(signal) {
+      const done = new AbortController();
+      const { signal: settled } = done;
+      signal.addEventListener("abort", () => done.abort(), { once: true, signal: settled });
+      if (signal.aborted) done.abort();
+      // A shutdown waits, for ever, for a client that does not end its request; nothing can hurry it once begun.
+      await Promise.race([server.shutdown(), traffic.whenAnswered(listening.runtime, settled), aborted(settled)]);
+      done.abort();
+      server.unref();
+    },
+  };
+}
+
+/** Counts the requests that have no answer yet. */
+class Traffic {
+  #unanswered = 0;
+  #none = Promise.withResolvers<void>();
+
+  async count(answer: Response | Promise<Response>): Promise<Response> {
+    this.#unanswered++;
+    try {
+      return await answer;
+    } finally {
+      if (--this.#unanswered === 0) this.#none.resolve();
+    }
+  }
+
+  /** Also that the last answers had time to leave. */
+  async whenAnswered(runtime: Runtime, signal: AbortSignal): Promise<void> {
+    do {
+      this.#none = Promise.withResolvers();
+      if (this.#unanswered > 0) await this.#none.promise;
+      await runtime.sleep(FLUSH_MS, { signal }).catch(() => {});
+    } while (this.#unanswered > 0 && !signal.aborted);
+  }
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
+}
+
+function listen({ hostname, port, variable, fetch }: Listening, traffic: Traffic) {
+  try {
+    return Deno.serve({ hostname, port, onListen: () => {} }, (request, info) => traffic.count(fetch(request, info)));
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new StartError(`Cannot listen on ${hostname}:${port}: the port is in use; set ${variable} to a free one`, {
+        cause,
+      });
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StartError(`Cannot listen on ${hostname}:${port}: ${why}; check HOST and ${variable}`, { cause });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function refuseWithoutPermission({ hostname, port }: Listening): Promise<void> {
+  const host = `${bracketed(hostname)}:${port}`;
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  if (state === "granted") return;
+  throw new StartError(`Cannot listen on ${host}: Deno may not; start it with --allow-net=${host}`);
+}
+
+function urlOf({ hostname, port }: Deno.NetAddr): string {
+  const reachable = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  return `http://${bracketed(reachable)}:${port}`;
+}
+
+function bracketed(hostname: string): string {
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}

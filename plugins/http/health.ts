@@ -1,0 +1,30 @@
+import { type Handler, json, type Kernel } from "./call.ts";
+import type { Health } from "../../core/ports/plugin.ts";
+import { NO_NAMES, readQuery } from "./query.ts";
+
+const HEADERS = { "cache-control": "no-store" };
+
+/** `/livez`: the process answers; no dependency is asked. */
+export const getLivez: Handler = (call) => {
+  const query = readQuery(call.request.url, NO_NAMES);
+  return query.is === "problem" ? query : json(call, { body: { status: "pass", checks: {} }, headers: HEADERS });
+};
+
+/** `/readyz`: whether to send requests here. Only the operator's door tells the reasons. */
+export function getReadyz({ lifecycle }: Kernel, { reasons }: { reasons: boolean }): Handler {
+  return (call) => {
+    const query = readQuery(call.request.url, NO_NAMES);
+    if (query.is === "problem") return query;
+    const phase = lifecycle.phase();
+    const app: Health = phase === "ready" ? { status: "pass" } : { status: "fail", reason: phase };
+    const checks: [string, Health][] = [["app", app], ...lifecycle.health()];
+    const status = worst(checks.map(([, health]) => health.status));
+    const shown = checks.map(([name, health]) => [name, reasons ? health : { status: health.status }] as const);
+    const body = { status, checks: Object.fromEntries(shown) };
+    return json(call, { status: status === "fail" ? 503 : 200, body, headers: HEADERS });
+  };
+}
+
+function worst(statuses: readonly Health["status"][]): Health["status"] {
+  return (["fail", "warn"] as const).find((status) => statuses.includes(status)) ?? "pass";
+}

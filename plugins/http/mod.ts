@@ -1,0 +1,100 @@
+import type { Hono } from "hono";
+import { commandBusRef } from "../../core/engine/command_bus.ts";
+import { lifecycleRef } from "../../core/engine/lifecycle.ts";
+import { queriesRef } from "../../core/engine/queries.ts";
+import { registryRef } from "../../core/engine/registry.ts";
+import { definePlugin, ref, StartError } from "../../core/ports/plugin.ts";
+import { runtimeRef } from "../../core/ports/runtime.ts";
+import { assetRef, logRef } from "../../core/ports/telemetry.ts";
+import { createOperatorApp, createPublicApp } from "./app.ts";
+import type { Kernel } from "./call.ts";
+import { type Config, config } from "./config.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type Door, isLoopback, openDoor } from "./doors.ts";
+import { limitRate } from "./rate_limit.ts";
+
+/** The service over HTTP. `fetch` answers as the public door does, without a socket. */
+export type Http = {
+  readonly publicUrl: string;
+  readonly operatorUrl: string;
+  readonly fetch: (request: Request) => Promise<Response>;
+};
+
+export const httpRef = ref<Http>("http");
+
+type Parts = { readonly kernel: Kernel; readonly publicApp: Hono; readonly operatorApp: Hono };
+
+const OPERATOR_HOST = "127.0.0.1";
+
+/**
+ * Serves what the registry declares: the public door on HOST:PORT, the operator's on loopback at METRICS_PORT. Throws a
+ * `StartError` when a door cannot open. Stopping finishes accepted requests, at most until the stop's signal aborts.
+ */
+export default definePlugin({
+  name: "http",
+  provides: { http: httpRef },
+  requires: {
+    registry: registryRef,
+    commandBus: commandBusRef,
+    queries: queriesRef,
+    lifecycle: lifecycleRef,
+    runtime: runtimeRef,
+    log: logRef,
+    assets: assetRef,
+  },
+  config,
+  async start({ services: { assets, ...services }, config, signal }) {
+    refuseOpenDoor(config);
+    const kernel: Kernel = {
+      ...services,
+      deadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
+      limits: {
+        bytes: config.BODY_LIMIT_BYTES,
+        depth: config.JSON_DEPTH_LIMIT,
+        keys: config.JSON_KEYS_LIMIT,
+        page: config.PAGE_LIMIT,
+      },
+    };
+    const limiter = config.RATE_LIMIT && limitRate(kernel, config.RATE_LIMIT);
+    const publicApp = createPublicApp(kernel, limiter);
+    const operatorApp = createOperatorApp(kernel, assets);
+    const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, signal });
+    return {
+      services: {
+        http: {
+          publicUrl: publicDoor.url,
+          operatorUrl: operatorDoor.url,
+          fetch: async (request) => await publicApp.fetch(request),
+        },
+      },
+      async stop(signal) {
+        await Promise.all([publicDoor.stop(signal), operatorDoor.stop(signal)]);
+        kernel.deadlines.stop();
+      },
+    };
+  },
+});
+
+function refuseOpenDoor({ HOST, AUTH }: Config): void {
+  if (isLoopback(HOST) || AUTH === "none") return;
+  throw new StartError(
+    `Cannot serve HOST=${HOST} without authentication: set AUTH=none to let everybody in, or HOST=127.0.0.1`,
+  );
+}
+
+async function openDoors(
+  { HOST, PORT, METRICS_PORT }: Config,
+  { kernel: { runtime }, publicApp, operatorApp, signal }: Parts & { readonly signal: AbortSignal },
+): Promise<{ publicDoor: Door; operatorDoor: Door }> {
+  const { fetch } = publicApp;
+  const publicDoor = await openDoor({ hostname: HOST, port: PORT, variable: "PORT", fetch, runtime });
+  try {
+    const { fetch } = operatorApp;
+    const port = METRICS_PORT;
+    const operatorDoor = await openDoor({ hostname: OPERATOR_HOST, port, variable: "METRICS_PORT", fetch, runtime });
+    return { publicDoor, operatorDoor };
+  } catch (error) {
+    await publicDoor.stop(signal);
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import type { Changes, ChangeSource } from "../../core/ports/change_source.ts";
+import type { EventStore, RecordedEvent, Stream } from "../../core/ports/event_store.ts";
+import type { Checkpoint, Write } from "../../core/ports/progress.ts";
+
+const MAX_PAGE_EVENTS = 1_000;
+
+export type EventLog = {
+  readonly store: EventStore;
+  readonly source: ChangeSource;
+  /** Whether a reader at this checkpoint has passed that event. */
+  readonly hasPassed: (checkpoint: Checkpoint | null, write: Write) => boolean;
+};
+
+/** Events in one array, in the order of their appends; a checkpoint is how many of them were passed. */
+export function createEventLog(): EventLog {
+  const log: RecordedEvent[] = [];
+  const positions = new Map<string, number[]>();
+  const waiting = new Set<() => void>();
+  const positionsOf = (stream: Stream) => positions.get(nameOf(stream)) ?? [];
+
+  const store: EventStore = {
+    soleWriter: true,
+    append(stream, { expectedVersion, events }) {
+      if (events.length === 0) {
+        return Promise.reject(new TypeError("Cannot append: expected at least 1 event, found 0"));
+      }
+      const held = positionsOf(stream);
+      if (held.length !== expectedVersion) return Promise.resolve("conflict");
+      const { aggregateType, aggregateId } = stream;
+      for (const event of events) {
+        held.push(log.length);
+        log.push(structuredClone({ ...event, aggregateType, aggregateId, sequenceNumber: held.length }));
+      }
+      positions.set(nameOf(stream), held);
+      for (const wake of waiting) wake();
+      return Promise.resolve("applied");
+    },
+    read(stream, { after, limit }) {
+      const page = positionsOf(stream).slice(after, after + limit);
+      return Promise.resolve(page.flatMap((position) => structuredClone(log.slice(position, position + 1))));
+    },
+    version: (stream) => Promise.resolve(positionsOf(stream).length),
+  };
+
+  const source: ChangeSource = {
+    changes: (options) => follow({ log, waiting, ...options }),
+    backlog(after) {
+      const from = after === null ? 0 : parseCheckpoint(after);
+      return Promise.resolve({ events: log.length - from, since: log[from]?.timestamp ?? null });
+    },
+  };
+
+  return {
+    store,
+    source,
+    hasPassed(checkpoint, write) {
+      const position = positionsOf(write)[write.version - 1];
+      return checkpoint !== null && position !== undefined && position < parseCheckpoint(checkpoint);
+    },
+  };
+}
+
+/** Throws a `TypeError` for a text that no change source of this kind made. */
+export function parseCheckpoint(checkpoint: Checkpoint): number {
+  if (/^(0|[1-9]\d{0,14})$/.test(checkpoint)) return Number(checkpoint);
+  throw new TypeError(`Cannot use the checkpoint: expected one of this change source, found "${checkpoint}"`);
+}
+
+type Follow = Parameters<ChangeSource["changes"]>[0] & {
+  readonly log: readonly RecordedEvent[];
+  readonly waiting: Set<() => void>;
+};
+
+async function* follow({ log, waiting, after, eventTypes, signal }: Follow): AsyncGenerator<Changes, void> {
+  let position = after === null ? 0 : parseCheckpoint(after);
+  while (!signal.aborted) {
+    if (position >= log.length) {
+      await nextAppend(waiting, signal);
+      continue;
+    }
+    const page = log.slice(position, position + MAX_PAGE_EVENTS);
+    position += page.length;
+    const events = structuredClone(page.filter((event) => eventTypes.has(event.eventType)));
+    yield { events, checkpoint: String(position) };
+  }
+}
+
+function nextAppend(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      waiting.delete(wake);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    waiting.add(wake);
+    signal.addEventListener("abort", wake);
+  });
+}
+
+function nameOf({ aggregateType, aggregateId }: Stream): string {
+  return JSON.stringify([aggregateType, aggregateId]);
+}

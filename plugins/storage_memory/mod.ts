@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { eventStoreRef } from "../../core/ports/event_store.ts";
+import { definePlugin } from "../../core/ports/plugin.ts";
+import { readModelsRef } from "../../core/ports/read_models.ts";
+import { snapshotsRef } from "../../core/ports/snapshots.ts";
+import { createEventLog } from "./event_log.ts";
+import { createReadModels } from "./read_models.ts";
+import { createSnapshots } from "./snapshots.ts";
+
+/** Every storage port in the memory of this process, for tests: synchronous inside, nothing outlives it. */
+export function createMemoryStorage() {
+  const events = createEventLog();
+  const snapshotTexts = new Map<string, string>();
+  return {
+    store: events.store,
+    source: events.source,
+    readModels: createReadModels(events),
+    snapshots: createSnapshots(snapshotTexts),
+    snapshotTexts,
+  };
+}
+
+export default definePlugin({
+  name: "storage_memory",
+  provides: {
+    eventStore: eventStoreRef,
+    changeSource: changeSourceRef,
+    readModels: readModelsRef,
+    snapshots: snapshotsRef,
+  },
+  requires: {},
+  config: z.object({}),
+  start() {
+    const { store, source, readModels, snapshots } = createMemoryStorage();
+    return Promise.resolve({ services: { eventStore: store, changeSource: source, readModels, snapshots } });
+  },
+});

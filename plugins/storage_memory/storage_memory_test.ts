@@ -1,0 +1,21 @@
+import { changeSourceContract } from "../../tests/contract/change_source.ts";
+import { eventStoreContract } from "../../tests/contract/event_store.ts";
+import { progressContract } from "../../tests/contract/progress.ts";
+import { readModelsContract } from "../../tests/contract/read_models.ts";
+import { snapshotsContract } from "../../tests/contract/snapshots.ts";
+import { createMemoryStorage } from "./mod.ts";
+import { snapshotName } from "./snapshots.ts";
+
+const open = async () => {
+  const storage = createMemoryStorage();
+  const damage = async (stream: Parameters<typeof snapshotName>[0]) => {
+    storage.snapshotTexts.set(snapshotName(stream), '{"version":');
+  };
+  return { ...storage, damage, async [Symbol.asyncDispose]() {} };
+};
+
+eventStoreContract("storage_memory", open);
+changeSourceContract("storage_memory", open);
+readModelsContract("storage_memory", open);
+progressContract("storage_memory", open);
+snapshotsContract("storage_memory", open);

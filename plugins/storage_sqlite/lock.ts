@@ -1,0 +1,40 @@
+import { StartError } from "../../core/ports/plugin.ts";
+
+const SECOND_PROCESS = 2;
+
+/**
+ * Makes this process the only one on a data directory until the lock is disposed or the process ends, however it ends.
+ * Throws a `StartError` with exit code 2 when another one is.
+ */
+export async function lockDirectory(directory: string): Promise<Disposable> {
+  const file = await openLockFile(directory);
+  if (await file.tryLock(true)) return { [Symbol.dispose]: () => file.close() };
+  file.close();
+  throw new StartError(
+    `Cannot use the data directory ${await shownPath(directory)}: another process uses it; stop that one, or give ` +
+      "this one a directory of its own by DATA_DIR",
+    { exitCode: SECOND_PROCESS },
+  );
+}
+
+async function openLockFile(directory: string): Promise<Deno.FsFile> {
+  const path = `${directory}/lock`;
+  try {
+    await Deno.mkdir(directory, { recursive: true });
+    return await Deno.open(path, { create: true, write: true });
+  } catch (error) {
+    // On a read-only disk the file of an earlier run serves as well: locking it needs no writing.
+    const file = await Deno.open(path, { read: true }).catch(() => undefined);
+    if (file !== undefined) return file;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(
+      `Cannot use the data directory ${directory}: expected to make ${path} and lock it, found: ${reason}; make the ` +
+        "directory writable, or name another one by DATA_DIR",
+      { cause: error },
+    );
+  }
+}
+
+function shownPath(directory: string): Promise<string> {
+  return Deno.realPath(directory).catch(() => directory);
+}

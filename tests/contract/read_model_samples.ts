@@ -1,0 +1,82 @@
+import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { EventStore } from "../../core/ports/event_store.ts";
+import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
+import type { DocumentWrite, ReadModel, ReadModels, StoredDocument } from "../../core/ports/read_models.ts";
+import type { Fields } from "../../core/model/message.ts";
+import { type Open, openReader, streamOf } from "./samples.ts";
+
+export { HARD_TEXTS } from "./samples.ts";
+
+/** The change source, because only it can make a checkpoint, and the event store, so that there is one to make. */
+export type OpenReadModels = Open<OpenedReadModels>;
+export type OpenedReadModels = {
+  readonly store: EventStore;
+  readonly source: ChangeSource;
+  readonly readModels: ReadModels;
+};
+
+export const NO_PROGRESS: ProgressUpdate = { checkpoint: null, park: [], unpark: [] };
+
+export function readModel(incarnation: string): ReadModel {
+  return {
+    incarnation,
+    indexes: {
+      by_status: { by: "status", newestFirstBy: "created_at" },
+      by_email: { by: "email", ignoreCase: true },
+    },
+  };
+}
+
+export async function prepared(
+  { readModels }: OpenedReadModels,
+): Promise<{ readModels: ReadModels; model: ReadModel }> {
+  const model = readModel("sample_v1");
+  await readModels.prepare(model);
+  return { readModels, model };
+}
+
+export function documentOf(key: string, document: Fields): StoredDocument {
+  return { key, version: 1, document };
+}
+
+export function putDocuments(
+  { readModels }: OpenedReadModels,
+  model: ReadModel,
+  documents: readonly DocumentWrite[],
+): Promise<void> {
+  return readModels.write(model, { documents, progress: NO_PROGRESS });
+}
+
+export async function listAll(
+  readModels: ReadModels,
+  model: ReadModel,
+  { limit }: { limit: number },
+): Promise<StoredDocument[]> {
+  const items: StoredDocument[] = [];
+  for (let after: string | undefined;;) {
+    const page = await readModels.find(model, { limit, ...after === undefined ? {} : { after } });
+    items.push(...page.items);
+    if (page.next === null) return items;
+    after = page.next;
+  }
+}
+
+/** The checkpoint that has passed everything appended so far. */
+export async function checkpointNow(source: ChangeSource): Promise<string> {
+  await using reader = openReader(source);
+  while ((await source.backlog(reader.checkpoint())).events > 0) await reader.next();
+  return reader.checkpoint() ?? "";
+}
+
+export function parkedOf(aggregateId: string, change: Partial<Parked> = {}): Parked {
+  return {
+    ...streamOf(aggregateId),
+    from: 2,
+    through: 3,
+    attempts: 5,
+    error: "TypeError: \u0000 \ud800 of a projection",
+    firstFailedAt: "2026-11-21T10:00:00.000Z",
+    lastFailedAt: "2026-11-21T10:05:00.000Z",
+    ...change,
+  };
+}

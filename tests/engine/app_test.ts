@@ -1,0 +1,167 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { z } from "zod";
+import { startApp } from "../../core/engine/app.ts";
+import { definePlugin, manyRef, type Plugin, ref, StartError } from "../../core/ports/plugin.ts";
+import { systemRuntime } from "../../plugins/runtime/mod.ts";
+
+const numberRef = ref<number>("number");
+const textRef = ref<string>("text");
+const wordRef = manyRef<string>("word");
+const runtime = systemRuntime;
+
+function plugin(
+  name: string,
+  { provides = {}, requires = {}, services = {}, journal = [], start }: {
+    provides?: Plugin["provides"];
+    requires?: Plugin["requires"];
+    services?: Record<string, unknown>;
+    journal?: string[];
+    start?: (signal: AbortSignal) => Promise<void>;
+  },
+): Plugin {
+  return {
+    name,
+    provides,
+    requires,
+    config: z.object({}),
+    async start({ signal }) {
+      await start?.(signal);
+      journal.push(`start ${name}`);
+      return { services, stop: () => Promise.resolve(void journal.push(`stop ${name}`)) };
+    },
+  };
+}
+
+function start(plugins: readonly Plugin[], options: { startTimeoutMs?: number; signal?: AbortSignal } = {}) {
+  return startApp({ plugins, environment: {}, runtime, ...options });
+}
+
+describe("startApp", () => {
+  it("starts in the order of needs and stops in reverse", async () => {
+    const journal: string[] = [];
+    const app = await start([
+      plugin("reader", { requires: { text: textRef }, journal }),
+      plugin("writer", {
+        provides: { text: textRef },
+        requires: { number: numberRef },
+        services: { text: "a" },
+        journal,
+      }),
+      plugin("counter", { provides: { number: numberRef }, services: { number: 1 }, journal }),
+    ]);
+    assertEquals(app.service(textRef), "a");
+    assertEquals(app.boot.map((each) => each.plugin), ["counter", "writer", "reader"]);
+    await app.stop();
+    await app.stop();
+    assertEquals(journal, [
+      "start counter",
+      "start writer",
+      "start reader",
+      "stop reader",
+      "stop writer",
+      "stop counter",
+    ]);
+  });
+
+  it("gathers a service from every plugin that provides it, and none is an empty list", async () => {
+    let seen: readonly string[] | undefined;
+    const reader = definePlugin({
+      name: "reader",
+      provides: {},
+      requires: { words: wordRef, others: manyRef<string>("other") },
+      config: z.object({}),
+      start({ services }) {
+        seen = [...services.words, ...services.others];
+        return Promise.resolve({ services: {} });
+      },
+    });
+    const app = await start([
+      reader,
+      plugin("a", { provides: { words: wordRef }, services: { words: ["one"] } }),
+      plugin("b", { provides: { words: wordRef }, services: { words: ["two", "three"] } }),
+    ]);
+    assertEquals(seen, ["one", "two", "three"]);
+    await app.stop();
+  });
+
+  it("names both sides of every missing, doubled and circular service at once, before anything starts", async () => {
+    const journal: string[] = [];
+    const error = await assertRejects(() =>
+      start([
+        plugin("first", { provides: { number: numberRef }, journal }),
+        plugin("second", { provides: { number: numberRef }, journal }),
+        plugin("lost", { requires: { nothing: ref("nothing") }, journal }),
+        plugin("egg", { provides: { egg: ref("egg") }, requires: { hen: ref("hen") }, journal }),
+        plugin("hen", { provides: { hen: ref("hen") }, requires: { egg: ref("egg") }, journal }),
+      ]), StartError);
+    assertStringIncludes(error.message, 'the service "number" is provided by first and by second');
+    assertStringIncludes(error.message, 'lost requires the service "nothing", which no plugin provides');
+    assertStringIncludes(error.message, "egg -> hen -> egg");
+    assertEquals(journal, []);
+  });
+
+  it("names every bad variable in one message", async () => {
+    const strictOne = definePlugin({
+      name: "strict_one",
+      provides: {},
+      requires: {},
+      config: z.object({ PORT: z.coerce.number().int(), MODE: z.enum(["a", "b"]) }),
+      start: () => Promise.resolve({ services: {} }),
+    });
+    const error = await assertRejects(
+      () => startApp({ plugins: [strictOne], environment: { PORT: "http", MODE: "c" }, runtime }),
+      StartError,
+    );
+    assertStringIncludes(error.message, 'PORT="http" (strict_one)');
+    assertStringIncludes(error.message, 'MODE="c" (strict_one)');
+  });
+
+  it("stops what had started when a later plugin fails", async () => {
+    const journal: string[] = [];
+    const fails = plugin("fails", {
+      requires: { number: numberRef },
+      start: () => Promise.reject(new StartError("the port is taken")),
+    });
+    await assertRejects(
+      () => start([plugin("works", { provides: { number: numberRef }, services: { number: 1 }, journal }), fails]),
+      StartError,
+      "the port is taken",
+    );
+    assertEquals(journal, ["start works", "stop works"]);
+  });
+
+  it("gives a plugin up that does not start in time, and stops it should it start after all", async () => {
+    const journal: string[] = [];
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    const slow = definePlugin({
+      name: "slow",
+      provides: {},
+      requires: {},
+      config: z.object({}),
+      start: ({ signal }) =>
+        new Promise((started) =>
+          signal.addEventListener("abort", () => started({ services: {}, stop: () => Promise.resolve(resolve()) }))
+        ),
+    });
+    await assertRejects(
+      () => start([plugin("works", { journal }), slow], { startTimeoutMs: 20 }),
+      StartError,
+      "slow did not start within 20 ms",
+    );
+    await stopped;
+    assertEquals(journal, ["start works", "stop works"]);
+  });
+
+  it("ends a start that is given up from outside", async () => {
+    const journal: string[] = [];
+    const giveUp = new AbortController();
+    const hangs = plugin("hangs", { start: () => (giveUp.abort(new Error("told to stop")), new Promise(() => {})) });
+    await assertRejects(
+      () => start([plugin("works", { journal }), hangs], { signal: giveUp.signal }),
+      Error,
+      "told to stop",
+    );
+    assertEquals(journal, ["start works", "stop works"]);
+  });
+});

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { type App, startApp } from "../../core/engine/app.ts";
+import {
+  type CommandBus,
+  commandBusRef,
+  type CommandOutcome,
+  type CommandRequest,
+} from "../../core/engine/command_bus.ts";
+import { kernel } from "../../core/engine/kernel.ts";
+import { type Queries, queriesRef } from "../../core/engine/queries.ts";
+import { type FoundModule, parseCommand, type Registry, registryRef } from "../../core/engine/registry.ts";
+import type { Fields } from "../../core/model/message.ts";
+import type { Module } from "../../core/model/module.ts";
+import { definePlugin, type Plugin } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
+import { assetRef, type Log, logRef } from "../../core/ports/telemetry.ts";
+import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
+import metrics from "../../plugins/metrics/mod.ts";
+import storageMemory from "../../plugins/storage_memory/mod.ts";
+import { systemRuntime } from "../../plugins/runtime/mod.ts";
+
+export type LogLine = { readonly level: string; readonly message: string; readonly fields: Fields };
+
+/** The whole engine over a storage, without a door; what it logs is kept. */
+export type Rig = AsyncDisposable & {
+  readonly app: App;
+  readonly bus: CommandBus;
+  readonly queries: Queries;
+  readonly registry: Registry;
+  readonly lines: readonly LogLine[];
+  execute(request: { module: string; id: string; body: Fields } & Partial<CommandRequest>): Promise<CommandOutcome>;
+};
+
+export type RigOptions = {
+  readonly modules: readonly Module[];
+  readonly storage?: Plugin;
+  readonly streamer?: boolean;
+  readonly runtime?: Runtime;
+};
+
+export const ANONYMOUS = { sub: "anonymous", claims: {} };
+
+export async function openRig(options: RigOptions): Promise<Rig> {
+  const { modules, storage = storageMemory, streamer = true, runtime = systemRuntime } = options;
+  const lines: LogLine[] = [];
+  const plugins = [keptLog(lines), metrics, storage, kernel(modules.map(found)), ...(streamer ? [cdcStreamer] : [])];
+  const app = await startApp({ plugins, environment: {}, runtime });
+  const bus = app.service(commandBusRef);
+  const registry = app.service(registryRef);
+  return {
+    app,
+    bus,
+    registry,
+    queries: app.service(queriesRef),
+    lines,
+    async execute({ module, id, body, ...request }) {
+      const served = registry.byName.get(module);
+      const parsed = served && parseCommand(served, body);
+      if (served === undefined || parsed?.is !== "command") throw new Error(`Not a command: ${JSON.stringify(parsed)}`);
+      const { command } = parsed;
+      const defaults = { principal: ANONYMOUS, correlationId: runtime.newId(), causationId: null };
+      return await bus.execute({ ...defaults, ...request, served, id, command });
+    },
+    [Symbol.asyncDispose]: () => app.stop(),
+  };
+}
+
+export function found(module: Module): FoundModule {
+  return { module, location: `${module.name}/mod.ts`, fingerprint: "test" };
+}
+
+/** A log that keeps its lines, to be read by a test. */
+function keptLog(lines: LogLine[]): Plugin {
+  const at = (level: string) => (message: string, fields: Fields = {}) => void lines.push({ level, message, fields });
+  const log: Log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  return definePlugin({
+    name: "kept_log",
+    provides: { log: logRef },
+    requires: {},
+    config: z.object({}),
+    start: () => Promise.resolve({ services: { log } }),
+  });
+}
+
+/** What `/metrics` would show of one name: the sum over all its labels that match. */
+export async function metricOf(rig: Rig, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  const assets = rig.app.service<readonly { path: string; body(): Promise<string> }[]>({ ref: assetRef.ref });
+  const text = await assets.find(({ path }) => path === "/metrics")?.body() ?? "";
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return text.split("\n")
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter((line) => wanted.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
