@@ -11,12 +11,16 @@ import { type Queries, queriesRef } from "../../core/engine/queries.ts";
 import { type FoundModule, parseCommand, type Registry, registryRef } from "../../core/engine/registry.ts";
 import type { Fields } from "../../core/model/message.ts";
 import type { Module } from "../../core/model/module.ts";
+import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { eventStoreRef } from "../../core/ports/event_store.ts";
+import { readModelsRef } from "../../core/ports/read_models.ts";
+import { snapshotsRef } from "../../core/ports/snapshots.ts";
 import { definePlugin, type Plugin } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { assetRef, type Log, logRef } from "../../core/ports/telemetry.ts";
 import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
 import metrics from "../../plugins/metrics/mod.ts";
-import storageMemory from "../../plugins/storage_memory/mod.ts";
+import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Fields };
@@ -27,13 +31,17 @@ export type Rig = AsyncDisposable & {
   readonly bus: CommandBus;
   readonly queries: Queries;
   readonly registry: Registry;
+  readonly storage: MemoryStorage;
   readonly lines: readonly LogLine[];
   execute(request: { module: string; id: string; body: Fields } & Partial<CommandRequest>): Promise<CommandOutcome>;
 };
 
+type MemoryStorage = Pick<ReturnType<typeof createMemoryStorage>, "store" | "source" | "readModels" | "snapshots">;
+
 export type RigOptions = {
   readonly modules: readonly Module[];
-  readonly storage?: Plugin;
+  /** Left out: a new one. The same one again is what another process would find. */
+  readonly storage?: MemoryStorage;
   readonly streamer?: boolean;
   readonly runtime?: Runtime;
 };
@@ -41,9 +49,15 @@ export type RigOptions = {
 export const ANONYMOUS = { sub: "anonymous", claims: {} };
 
 export async function openRig(options: RigOptions): Promise<Rig> {
-  const { modules, storage = storageMemory, streamer = true, runtime = systemRuntime } = options;
+  const { modules, storage = createMemoryStorage(), streamer = true, runtime = systemRuntime } = options;
   const lines: LogLine[] = [];
-  const plugins = [keptLog(lines), metrics, storage, kernel(modules.map(found)), ...(streamer ? [cdcStreamer] : [])];
+  const plugins = [
+    keptLog(lines),
+    metrics,
+    storagePlugin(storage),
+    kernel(modules.map(found)),
+    ...(streamer ? [cdcStreamer] : []),
+  ];
   const app = await startApp({ plugins, environment: {}, runtime });
   const bus = app.service(commandBusRef);
   const registry = app.service(registryRef);
@@ -51,6 +65,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     app,
     bus,
     registry,
+    storage,
     queries: app.service(queriesRef),
     lines,
     async execute({ module, id, body, ...request }) {
@@ -67,6 +82,21 @@ export async function openRig(options: RigOptions): Promise<Rig> {
 
 export function found(module: Module): FoundModule {
   return { module, location: `${module.name}/mod.ts`, fingerprint: "test" };
+}
+
+function storagePlugin({ store, source, readModels, snapshots }: MemoryStorage): Plugin {
+  return definePlugin({
+    name: "storage",
+    provides: {
+      eventStore: eventStoreRef,
+      changeSource: changeSourceRef,
+      readModels: readModelsRef,
+      snapshots: snapshotsRef,
+    },
+    requires: {},
+    config: z.object({}),
+    start: () => Promise.resolve({ services: { eventStore: store, changeSource: source, readModels, snapshots } }),
+  });
 }
 
 /** A log that keeps its lines, to be read by a test. */

@@ -1,0 +1,135 @@
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { assertProblem, openService, type Sending, sendRaw, type Service } from "./rig.ts";
+
+const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
+const LIMIT_BYTES = 256 * 1024;
+
+/** Each: what is sent to a new account, and the problem it is; nothing of it may be stored. */
+const REFUSED: readonly (readonly [name: string, sending: Sending, status: number, type: string])[] = [
+  ["an empty body", { body: "" }, 400, "malformed_json"],
+  ["half a body", { body: '{"type":' }, 400, "malformed_json"],
+  ["a trailing comma", { body: '{"type":"Deposit",}' }, 400, "malformed_json"],
+  ["invalid UTF-8", { body: new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]) }, 400, "malformed_json"],
+  ["a list", { body: [OPEN] }, 422, "invalid_body"],
+  ["null", { body: "null" }, 422, "invalid_body"],
+  ["a number", { body: "1" }, 422, "invalid_body"],
+  ["no type", { body: { owner: "Alice" } }, 422, "unknown_command"],
+  ["a type of the wrong type", { body: { ...OPEN, type: 1 } }, 422, "unknown_command"],
+  ["an unknown type", { body: { ...OPEN, type: "toString" } }, 422, "unknown_command"],
+  ["the event's name", { body: { ...OPEN, type: "AccountOpened" } }, 422, "unknown_command"],
+  ["a missing field", { body: { type: "OpenAccount", owner: "Alice" } }, 422, "invalid_body"],
+  ["a wrong type", { body: { ...OPEN, initial_balance: "100" } }, 422, "invalid_body"],
+  [
+    "a number beyond doubles",
+    { body: '{"type":"OpenAccount","owner":"A","initial_balance":1e400}' },
+    422,
+    "invalid_body",
+  ],
+  ["an unknown field", { body: { ...OPEN, vip: true } }, 422, "invalid_body"],
+  ["a field the server sets", { body: { ...OPEN, version: 7 } }, 422, "invalid_body"],
+  ["a text over its length", { body: { ...OPEN, owner: "x".repeat(501) } }, 422, "invalid_body"],
+  ["__proto__", { body: '{"type":"OpenAccount","owner":"A","initial_balance":1,"__proto__":{}}' }, 422, "invalid_body"],
+  ["constructor", { body: { ...OPEN, constructor: 1 } }, 422, "invalid_body"],
+  ["33 levels", { body: `{"a":${"[".repeat(32)}${"]".repeat(32)}}` }, 422, "invalid_body"],
+  ["the deepest body", { body: "[".repeat(131_072) + "]".repeat(131_072) }, 422, "invalid_body"],
+  [
+    "10,001 keys",
+    { body: Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`k${at}`, 0])) },
+    422,
+    "invalid_body",
+  ],
+  ["a byte too many", { body: JSON.stringify(OPEN).padEnd(LIMIT_BYTES + 1) }, 413, "payload_too_large"],
+  ["no media type", { body: new Uint8Array(2), headers: { "content-type": "" } }, 415, "unsupported_media_type"],
+  ["text", { body: OPEN, headers: { "content-type": "text/plain" } }, 415, "unsupported_media_type"],
+  [
+    "JSON of another kind",
+    { body: OPEN, headers: { "content-type": "application/json-patch+json" } },
+    415,
+    "unsupported_media_type",
+  ],
+  ["a compressed body", { body: OPEN, headers: { "content-encoding": "gzip" } }, 415, "unsupported_media_type"],
+  ["a weak If-Match", { body: OPEN, headers: { "if-match": 'W/"1"' } }, 400, "invalid_header"],
+  ["an Idempotency-Key with a space", { body: OPEN, headers: { "idempotency-key": "a b" } }, 400, "invalid_header"],
+  ["a malformed X-Correlation-Id", { body: OPEN, headers: { "x-correlation-id": "abc" } }, 400, "invalid_header"],
+  ["If-Match on nothing", { body: OPEN, headers: { "if-match": "*" } }, 412, "precondition_failed"],
+  ["a broken rule", { body: { ...OPEN, owner: " " } }, 422, "account/empty_owner"],
+  ["an illegal order", { body: { type: "Deposit", amount: 1 } }, 422, "account/account_not_open"],
+];
+
+describe("a body over HTTP", () => {
+  let service: Service;
+  beforeAll(async () => {
+    service = await openService({ environment: { BODY_TIMEOUT_MS: "300" } });
+  });
+  afterAll(() => service.app.stop());
+
+  REFUSED.forEach(([name, sending, status, type], at) => {
+    it(`of ${name} is ${type}, and nothing is stored`, async () => {
+      assertProblem(await service.send(`/accounts/refused-${at}`, sending), status, type);
+      assertProblem(await service.send(`/accounts/refused-${at}/events`), 404, "not_found");
+      assertProblem(await service.send(`/views/account_balances/refused-${at}`), 404, "not_found");
+    });
+  });
+
+  it("may have a media type with parameters, and exactly the bytes of the limit", async () => {
+    const headers = { "content-type": "Application/JSON ; charset=utf-8" };
+    const body = JSON.stringify(OPEN).padEnd(LIMIT_BYTES);
+    assertEquals((await service.send("/accounts/full", { body, headers })).status, 201);
+  });
+
+  it("is told where it is wrong", async () => {
+    const { body } = await service.send("/accounts/a", { body: { ...OPEN, owner: 1, "a/b": 2 } });
+    const { errors } = body as { errors: { pointer: string }[] };
+    assertEquals(errors.map(({ pointer }) => pointer).sort(), ["#/a~1b", "#/owner"]);
+  });
+
+  it("without a known type is told which there are", async () => {
+    assertStringIncludes(String((await service.send("/accounts/a", { body: {} })).body.detail), "OpenAccount, Deposit");
+    const created = await service.send("/accounts", { body: { type: "Deposit", amount: 1 } });
+    assertProblem(created, 422, "unknown_command");
+    assertEquals(created.body.detail, "Expected one of OpenAccount");
+  });
+
+  const head = "POST /accounts/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  for (
+    const [name, rest] of [
+      ["shorter than its Content-Length", `Content-Length: 99\r\n\r\n{"type":`],
+      ["chunked that never ends", `Transfer-Encoding: chunked\r\n\r\n8\r\n{"type":\r\n`],
+    ]
+  ) {
+    it(`${name} is given up in time`, async () => {
+      const startedMs = performance.now();
+      assertMatch(await sendRaw(service.url, head + rest, "body_timeout"), /^HTTP\/1\.1 408 .*body_timeout/s);
+      assertLess(performance.now() - startedMs, 5_000);
+      assertProblem(await service.send("/accounts/slow/events"), 404, "not_found");
+    });
+  }
+
+  it("that the client abandons leaves no trace", async () => {
+    const { hostname, port } = new URL(service.url);
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    await connection.write(new TextEncoder().encode(`${head}Content-Length: 99\r\n\r\n{"type":`));
+    connection.close();
+    assertEquals((await service.send("/livez")).status, 200);
+    assertEquals(service.lines.filter((line) => line.startsWith("error")), []);
+  });
+
+  it("over the limit is refused by its length alone, and in chunks once it passes", async () => {
+    const byLength = await sendRaw(service.url, `${head}Content-Length: 262145\r\n\r\n`, "payload_too_large");
+    assertMatch(byLength, /^HTTP\/1\.1 413 .*payload_too_large/s);
+    const chunk = `10000\r\n${" ".repeat(65_536)}\r\n`;
+    const inChunks = `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}`;
+    assertMatch(await sendRaw(service.url, inChunks, "payload_too_large"), /^HTTP\/1\.1 413 .*payload_too_large/s);
+  });
+
+  it("in chunks is taken like any other", async () => {
+    const text = JSON.stringify(OPEN);
+    const chunks = `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+    const answer = await sendRaw(
+      service.url,
+      head.replace("slow", "chunked") + `Transfer-Encoding: chunked\r\n\r\n${chunks}`,
+    );
+    assert(answer.startsWith("HTTP/1.1 201 "), answer);
+  });
+});

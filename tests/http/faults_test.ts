@@ -1,0 +1,55 @@
+import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { type EventStore, Unavailable } from "../../core/ports/event_store.ts";
+import type { Plugin } from "../../core/ports/plugin.ts";
+import storageMemory from "../../plugins/storage_memory/mod.ts";
+import { assertProblem, openService } from "./rig.ts";
+
+const SECRET = "disk at /var/secret is full";
+const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
+
+/** The memory store, whose appends fail while `fault` is set. */
+function failingStorage(): { plugin: Plugin; fault: Error | undefined } {
+  const plugin: Plugin = storageMemory;
+  const storage: { plugin: Plugin; fault: Error | undefined } = { plugin, fault: undefined };
+  const start: Plugin["start"] = async (given) => {
+    const started = await plugin.start(given);
+    const store = started.services.eventStore as EventStore;
+    const append: EventStore["append"] = async (stream, options) => {
+      if (storage.fault) throw storage.fault;
+      return await store.append(stream, options);
+    };
+    return { ...started, services: { ...started.services, eventStore: { ...store, append } } };
+  };
+  return Object.assign(storage, { plugin: { ...plugin, start } });
+}
+
+describe("a fault behind the doors", () => {
+  it("of the storage is 503, reads go on, and it passes by itself", async () => {
+    const storage = failingStorage();
+    await using service = await openService({ storage: storage.plugin });
+    await service.send("/accounts/a", { body: OPEN });
+    storage.fault = new Unavailable(SECRET);
+    const refused = await service.send("/accounts/a", { body: { type: "Deposit", amount: 1 } });
+    assertProblem(refused, 503, "unavailable");
+    assertEquals(refused.headers.get("retry-after"), "1");
+    assertFalse(refused.text.includes("secret"));
+    assertEquals((await service.send("/accounts/a")).body.version, 1);
+    storage.fault = undefined;
+    assertEquals((await service.send("/accounts/a", { body: { type: "Deposit", amount: 1 } })).body.version, 2);
+  });
+
+  it("of the code is 500 without a word of it, and the log has it all", async () => {
+    const storage = failingStorage();
+    await using service = await openService({ storage: storage.plugin });
+    storage.fault = new TypeError(SECRET);
+    const failed = await service.send("/accounts/a", { body: OPEN });
+    assertProblem(failed, 500, "internal");
+    assertFalse(failed.text.includes("secret"));
+    const line = service.lines.find((each) => each.startsWith("error A request failed"));
+    assert(line !== undefined);
+    assertStringIncludes(line, SECRET);
+    assertStringIncludes(line, String(failed.body.correlation_id));
+    assertProblem(await service.send("/accounts/a/events"), 404, "not_found");
+  });
+});
