@@ -21,40 +21,40 @@ const MAX_FIRED_AT_ONE_MOMENT = 100_000;
 export function virtualRuntime(options: { readonly seed: number; readonly startAt?: number }): VirtualRuntime {
   const { seed, startAt = DEFAULT_START_MS } = options;
   const timers: Timer[] = [];
-  let nowMs = startAt;
+  let elapsedMs = 0;
   let isAdvancing = false;
-  const now = () => Math.floor(nowMs);
+  const now = () => Math.floor(startAt + elapsedMs);
 
   async function advanceTo(targetMs: number): Promise<void> {
     await nextTurn();
     for (let fired = 0, timer = timers[0]; timer !== undefined && timer.dueMs <= targetMs; timer = timers[0]) {
-      fired = timer.dueMs > nowMs ? 1 : fired + 1;
+      fired = timer.dueMs > elapsedMs ? 1 : fired + 1;
       if (fired > MAX_FIRED_AT_ONE_MOMENT) {
-        throw new RangeError(`Cannot advance as timers never end: now is ${nowMs}`);
+        throw new RangeError(`Cannot advance as timers never end: now is ${elapsedMs}`);
       }
-      nowMs = Math.max(nowMs, timer.dueMs);
+      elapsedMs = Math.max(elapsedMs, timer.dueMs);
       timers.shift();
       timer.fire();
       await nextTurn();
     }
-    nowMs = targetMs;
+    elapsedMs = targetMs;
   }
 
   return {
     now,
-    monotonicMs: () => nowMs - startAt,
+    monotonicMs: () => elapsedMs,
     newId: uuids(sfc32(seed, 1), now),
     random: fractions(sfc32(seed, 0)),
     sleep(ms, { signal } = {}) {
       if (Number.isNaN(ms)) throw new RangeError("Cannot sleep: expected a number of milliseconds, found NaN");
-      return sleep(timers, { dueMs: nowMs + Math.max(0, ms), signal });
+      return sleep(timers, { dueMs: elapsedMs + Math.max(0, ms), signal });
     },
     async advance(ms) {
       if (!(ms >= 0)) throw new RangeError(`Cannot advance: expected at least 0 ms, found ${ms}`);
       if (isAdvancing) throw new Error("Cannot advance while advancing: await the first call");
       isAdvancing = true;
       try {
-        await advanceTo(nowMs + ms);
+        await advanceTo(elapsedMs + ms);
       } finally {
         isAdvancing = false;
       }
