@@ -1,6 +1,6 @@
 /**
- * What must not compile: each line under `@ts-expect-error` stands beside a compiling twin that differs in one word, and
- * a fault that starts to compile makes that comment an error of `deno check` and `deno test`.
+ * What must not compile: each line under `@ts-expect-error` stands beside a compiling twin that differs in one word. A
+ * fault that starts to compile makes that comment an error of `deno check` and `deno test`.
  */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";

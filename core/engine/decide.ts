@@ -68,13 +68,14 @@ function take(draft: Draft, { request, identity, now, messages, newId }: Decided
   let { state } = draft;
   let bytes = 0;
   const events = messages.map((message, at): RecordedEvent => {
-    const event = record(request, parseEvent(served, message), {
+    const parsed = parseEvent(served, message);
+    const event = record(request, parsed, {
       sequenceNumber: draft.version + at + 1,
       eventId: newId(),
       identity,
       now,
     });
-    state = served.module.decider.evolve(state, message, event);
+    state = served.module.decider.evolve(state, parsed, event);
     bytes += jsonSize(event.data);
     return event;
   });

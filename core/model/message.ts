@@ -17,7 +17,10 @@ export type Shapes = Readonly<Record<string, Shape>>;
 
 type Flat<T> = { [K in keyof T]: T[K] } & unknown;
 
+/** zod infers a record of nothing for an object without fields, which would forbid `type` as well. */
+type Declared<T> = T extends Record<string, never> ? unknown : T;
+
 /** The union of messages a record of schemas declares, each flat: `{ type: "Deposit", amount: number }`. */
 export type MessageOf<S> = {
-  [K in keyof S & string]: Flat<{ readonly type: K } & (S[K] extends Shape ? z.output<S[K]> : never)>;
+  [K in keyof S & string]: Flat<{ readonly type: K } & (S[K] extends Shape ? Declared<z.output<S[K]>> : never)>;
 }[keyof S & string];

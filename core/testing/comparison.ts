@@ -52,7 +52,8 @@ function* differences(actual: unknown, expected: unknown, path = ""): Generator<
   } else if (isObject(actual) && isObject(expected)) {
     for (const name of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
       yield* differences(actual[name], expected[name], `${path}/${name}`);
-      if (Object.hasOwn(actual, name) && actual[name] === undefined) yield `  ${path}/${name}: is there, but undefined`;
+      const isAbsent = !Object.hasOwn(actual, name) || !Object.hasOwn(expected, name);
+      if (isAbsent && actual[name] === expected[name]) yield `  ${path}/${name}: undefined is not the same as absent`;
     }
   } else if (!Object.is(actual, expected)) {
     yield `  ${path || "the whole"}: expected ${show(expected)}, found ${show(actual)}`;

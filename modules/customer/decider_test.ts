@@ -65,7 +65,7 @@ describe("RegisterCustomer", () => {
   }
   it("with a blank email is rejected as empty_email", () => {
     when({ ...register, email: "" }).thenRejected("empty_email");
-    when({ ...register, email: " \t" }).thenRejected("empty_email");
+    when({ ...register, email: " \t", first_name: "", last_name: "" }).thenRejected("empty_email");
   });
   it("with no email address is rejected as invalid_email", () =>
     when({ ...register, email: "x" }).thenRejected("invalid_email"));

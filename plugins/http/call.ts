@@ -11,6 +11,7 @@ import type { BodyLimits } from "./body.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { isCorrelationId } from "./headers.ts";
 import { type Problem, problem, problemResponse } from "./problems.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** What the routes work with. */
 export type Kernel = {
@@ -21,6 +22,7 @@ export type Kernel = {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly deadlines: Deadlines;
+  readonly traffic: Traffic;
   readonly limits: BodyLimits & { readonly page: number };
 };
 
@@ -43,12 +45,15 @@ export function answer(kernel: Kernel, handler: Handler): (context: Context) => 
     const given = request.headers.get("x-correlation-id");
     const correlationId = given !== null && isCorrelationId(given) ? given : kernel.runtime.newId();
     let answered: Response | Problem;
+    kernel.traffic.begin();
     try {
       answered = given !== null && given !== correlationId
         ? problem("invalid_header", { detail: "X-Correlation-Id must be a UUID" })
         : await handler({ request, context, correlationId, principal: ANONYMOUS });
     } catch (error) {
       answered = faultProblem(kernel, { error, correlationId });
+    } finally {
+      kernel.traffic.end();
     }
     const response = answered instanceof Response
       ? answered

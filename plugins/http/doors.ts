@@ -1,5 +1,6 @@
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { StartError } from "../../core/ports/plugin.ts";
+import type { Traffic } from "./traffic.ts";
 
 export type Door = { readonly url: string; readonly stop: (signal: AbortSignal) => Promise<void> };
 
@@ -10,15 +11,14 @@ type Listening = {
   readonly variable: string;
   readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
   readonly runtime: Runtime;
+  readonly traffic: Traffic;
 };
-
-const FLUSH_MS = 1_000;
 
 /** Listens until stopped: what was accepted is answered first, or given up when the stop's signal aborts. */
 export async function openDoor(listening: Listening): Promise<Door> {
   await refuseWithoutPermission(listening);
-  const traffic = new Traffic();
-  const server = listen(listening, traffic);
+  const { runtime, traffic } = listening;
+  const server = listen(listening);
   return {
     url: urlOf(server.addr),
     async stop(signal) {
@@ -27,44 +27,20 @@ export async function openDoor(listening: Listening): Promise<Door> {
       signal.addEventListener("abort", () => done.abort(), { once: true, signal: settled });
       if (signal.aborted) done.abort();
       // A shutdown waits, for ever, for a client that does not end its request; nothing can hurry it once begun.
-      await Promise.race([server.shutdown(), traffic.whenAnswered(listening.runtime, settled), aborted(settled)]);
+      await Promise.race([server.shutdown(), traffic.whenAnswered(runtime, settled), aborted(settled)]);
       done.abort();
       server.unref();
     },
   };
 }
 
-/** Counts the requests that have no answer yet. */
-class Traffic {
-  #unanswered = 0;
-  #none = Promise.withResolvers<void>();
-
-  async count(answer: Response | Promise<Response>): Promise<Response> {
-    this.#unanswered++;
-    try {
-      return await answer;
-    } finally {
-      if (--this.#unanswered === 0) this.#none.resolve();
-    }
-  }
-
-  /** Also that the last answers had time to leave. */
-  async whenAnswered(runtime: Runtime, signal: AbortSignal): Promise<void> {
-    do {
-      this.#none = Promise.withResolvers();
-      if (this.#unanswered > 0) await this.#none.promise;
-      await runtime.sleep(FLUSH_MS, { signal }).catch(() => {});
-    } while (this.#unanswered > 0 && !signal.aborted);
-  }
-}
-
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
 }
 
-function listen({ hostname, port, variable, fetch }: Listening, traffic: Traffic) {
+function listen({ hostname, port, variable, fetch }: Listening) {
   try {
-    return Deno.serve({ hostname, port, onListen: () => {} }, (request, info) => traffic.count(fetch(request, info)));
+    return Deno.serve({ hostname, port, onListen: () => {} }, fetch);
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new StartError(`Cannot listen on ${hostname}:${port}: the port is in use; set ${variable} to a free one`, {

@@ -12,6 +12,7 @@ import { type Config, config } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Door, isLoopback, openDoor } from "./doors.ts";
 import { limitRate } from "./rate_limit.ts";
+import { Traffic } from "./traffic.ts";
 
 /** The service over HTTP. `fetch` answers as the public door does, without a socket. */
 export type Http = {
@@ -48,6 +49,7 @@ export default definePlugin({
     const kernel: Kernel = {
       ...services,
       deadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
+      traffic: new Traffic(),
       limits: {
         bytes: config.BODY_LIMIT_BYTES,
         depth: config.JSON_DEPTH_LIMIT,
@@ -84,14 +86,21 @@ function refuseOpenDoor({ HOST, AUTH }: Config): void {
 
 async function openDoors(
   { HOST, PORT, METRICS_PORT }: Config,
-  { kernel: { runtime }, publicApp, operatorApp, signal }: Parts & { readonly signal: AbortSignal },
+  { kernel: { runtime, traffic }, publicApp, operatorApp, signal }: Parts & { readonly signal: AbortSignal },
 ): Promise<{ publicDoor: Door; operatorDoor: Door }> {
   const { fetch } = publicApp;
-  const publicDoor = await openDoor({ hostname: HOST, port: PORT, variable: "PORT", fetch, runtime });
+  const publicDoor = await openDoor({ hostname: HOST, port: PORT, variable: "PORT", fetch, runtime, traffic });
   try {
     const { fetch } = operatorApp;
     const port = METRICS_PORT;
-    const operatorDoor = await openDoor({ hostname: OPERATOR_HOST, port, variable: "METRICS_PORT", fetch, runtime });
+    const operatorDoor = await openDoor({
+      hostname: OPERATOR_HOST,
+      port,
+      variable: "METRICS_PORT",
+      fetch,
+      runtime,
+      traffic,
+    });
     return { publicDoor, operatorDoor };
   } catch (error) {
     await publicDoor.stop(signal);

@@ -1,12 +1,11 @@
 import { DatabaseSync } from "node:sqlite";
 import { StartError } from "../../core/ports/plugin.ts";
-import { type Migration, migrate } from "./migrations.ts";
+import { migrate, type Migration } from "./migrations.ts";
 import { isReadOnly } from "./sqlite_error.ts";
 
 /** Older ones can corrupt a database in WAL mode when its log is reset. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
 const BUSY_TIMEOUT_MS = 5_000;
-const CACHE_KIB = 16_384;
 const SYNCHRONOUS = { normal: 1, full: 2 } as const;
 
 export type OpenOptions = {
@@ -23,16 +22,15 @@ export function openForWriting(path: string, { synchronous, migrations }: OpenOp
   try {
     requireVersion(String(scalar(db, "select sqlite_version()")));
     try {
-      require(path, "journal_mode", { expected: "wal", found: scalar(db, "pragma journal_mode = wal") });
+      requireSetting(path, "journal_mode", { expected: "wal", found: scalar(db, "pragma journal_mode = wal") });
     } catch (error) {
       if (!isReadOnly(error)) throw error;
-      require(path, "journal_mode", { expected: "wal", found: scalar(db, "pragma journal_mode") });
+      requireSetting(path, "journal_mode", { expected: "wal", found: scalar(db, "pragma journal_mode") });
     }
     const level = SYNCHRONOUS[synchronous];
     db.prepare(`pragma synchronous = ${level}`).run();
-    require(path, "synchronous", { expected: level, found: scalar(db, "pragma synchronous") });
-    require(path, "busy_timeout", { expected: BUSY_TIMEOUT_MS, found: scalar(db, "pragma busy_timeout") });
-    db.prepare(`pragma cache_size = -${CACHE_KIB}`).run();
+    requireSetting(path, "synchronous", { expected: level, found: scalar(db, "pragma synchronous") });
+    requireSetting(path, "busy_timeout", { expected: BUSY_TIMEOUT_MS, found: scalar(db, "pragma busy_timeout") });
     migrate(db, { file: path, migrations });
     return db;
   } catch (error) {
@@ -43,20 +41,31 @@ export function openForWriting(path: string, { synchronous, migrations }: OpenOp
 
 /** A connection that only reads what another one has committed. */
 export function openForReading(path: string): DatabaseSync {
-  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-  db.prepare(`pragma cache_size = -${CACHE_KIB}`).run();
-  return db;
+  return new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
 }
 
+/** Whether its disk takes writes; beginning a transaction would not find out, changing a page does. */
 export function isWritable(db: DatabaseSync): boolean {
+  db.prepare("begin immediate").run();
   try {
-    db.prepare("begin immediate").run();
-    db.prepare("rollback").run();
+    db.prepare("pragma user_version = 1").run();
     return true;
   } catch (error) {
     if (isReadOnly(error)) return false;
     throw error;
+  } finally {
+    rollBack(db);
   }
+}
+
+/** Closes it with its log written back, where that is possible: readers still open keep SQLite from doing it. */
+export function closeWriter(db: DatabaseSync): void {
+  try {
+    db.prepare("pragma wal_checkpoint(truncate)").get();
+  } catch {
+    // A full or read-only disk: the log stays and is read at the next start.
+  }
+  db.close();
 }
 
 /** Ends what a failed statement left open; a full disk has rolled back by itself. */
@@ -68,13 +77,17 @@ export function requireVersion(found: string): void {
   const parts = found.split(".").map(Number);
   const at = OLDEST_SQLITE.findIndex((part, index) => parts[index] !== part);
   if (at === -1 || (parts[at] ?? 0) > (OLDEST_SQLITE[at] ?? 0)) return;
+  const oldest = OLDEST_SQLITE.join(".");
   throw new StartError(
-    `Cannot use SQLite ${found}: expected at least ${OLDEST_SQLITE.join(".")}, as older ones can corrupt a write-ahead ` +
-      "log; run a newer Deno",
+    `Cannot use SQLite ${found}: expected at least ${oldest}, as older ones can corrupt a log; run a newer Deno`,
   );
 }
 
-function require(path: string, setting: string, { expected, found }: { expected: unknown; found: unknown }): void {
+export function requireSetting(
+  path: string,
+  setting: string,
+  { expected, found }: { expected: unknown; found: unknown },
+): void {
   if (expected === found) return;
   throw new StartError(
     `Cannot open ${path}: expected ${setting} to be ${expected}, found ${found}; use a disk of this machine`,

@@ -41,6 +41,11 @@ export function commitFailureOf(error: unknown, file: string): Failure {
   return { ...failure, kind: "unknown" };
 }
 
+/** What a write to a file on a disk that was read-only when the file was opened comes to. */
+export function readOnlyFailure(file: string): Failure {
+  return { kind: "unavailable", message: `Cannot use ${file}: ${ADVICE.get(READ_ONLY)}` };
+}
+
 export function errorOf({ kind, message }: Failure): Error {
   return kind === "fault" ? new Error(message) : new Unavailable(message);
 }

@@ -97,6 +97,20 @@ describe("CommandBus", () => {
     assertEquals(await metricOf(rig, "idempotent_replays_total"), 100);
   });
 
+  it("takes twins that wait together behind another command for one, too", async () => {
+    await using rig = await open();
+    const waiting = [
+      count(rig, 1),
+      count(rig, 2, { key: "k" }),
+      count(rig, 2, { key: "k" }),
+      count(rig, 3, { key: "k" }),
+    ];
+    const [, first, twin, other] = await Promise.all(waiting);
+    assertEquals([first, twin].map((each) => each?.is === "done" && each.replayed), [false, true]);
+    assertEquals(other?.is, "key_reused");
+    assertEquals((await historyOf(rig)).map(({ data }) => data.by), [1, 2]);
+  });
+
   it("refuses a key with another body, keeps keys of principals apart, and forgets nothing of the last 1,024", async () => {
     await using rig = await open();
     await count(rig, 1, { key: "k" });
@@ -234,6 +248,13 @@ describe("CommandBus over a store in trouble", () => {
     assertEquals((await count(rig, 1, { key: "l" })).is, "outcome_unknown");
     assertEquals(doneOf(await count(rig, 1, { key: "l" })).replayed, false);
     assertEquals((await historyOf(rig)).length, 2);
+  });
+
+  it("forgets what it had folded when an outcome is unknown", async () => {
+    await using rig = await openFaulty(["applied, but unknown"]);
+    assertEquals((await count(rig, -1)).is, "rejected");
+    assertEquals((await count(rig, 5)).is, "outcome_unknown");
+    assertEquals(doneOf(await count(rig, -5)).version, 2);
   });
 
   it("trusts its cache for a refusal only as the sole writer", async () => {

@@ -5,12 +5,14 @@ import { assertProblem, openService, type Sending, sendRaw, type Service } from 
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
 const LIMIT_BYTES = 256 * 1024;
 
+const LATIN_1 = Uint8Array.from(JSON.stringify({ ...OPEN, owner: "René" }), (character) => character.charCodeAt(0));
+
 /** Each: what is sent to a new account, and the problem it is; nothing of it may be stored. */
 const REFUSED: readonly (readonly [name: string, sending: Sending, status: number, type: string])[] = [
   ["an empty body", { body: "" }, 400, "malformed_json"],
   ["half a body", { body: '{"type":' }, 400, "malformed_json"],
   ["a trailing comma", { body: '{"type":"Deposit",}' }, 400, "malformed_json"],
-  ["invalid UTF-8", { body: new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]) }, 400, "malformed_json"],
+  ["invalid UTF-8", { body: LATIN_1 }, 400, "malformed_json"],
   ["a list", { body: [OPEN] }, 422, "invalid_body"],
   ["null", { body: "null" }, 422, "invalid_body"],
   ["a number", { body: "1" }, 422, "invalid_body"],

@@ -8,10 +8,12 @@ import { assertProblem, openService } from "./rig.ts";
 const SECRET = "disk at /var/secret is full";
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
 
-/** The memory store, whose appends fail while `fault` is set. */
-function failingStorage(): { plugin: Plugin; fault: Error | undefined } {
+type Failing = { readonly plugin: Plugin; fault?: Error; readFault?: Error };
+
+/** The memory store, whose appends or reads fail while their fault is set. */
+function failingStorage(): Failing {
   const plugin: Plugin = storageMemory;
-  const storage: { plugin: Plugin; fault: Error | undefined } = { plugin, fault: undefined };
+  const storage: Failing = { plugin };
   const start: Plugin["start"] = async (given) => {
     const started = await plugin.start(given);
     const store = started.services.eventStore as EventStore;
@@ -19,7 +21,11 @@ function failingStorage(): { plugin: Plugin; fault: Error | undefined } {
       if (storage.fault) throw storage.fault;
       return await store.append(stream, options);
     };
-    return { ...started, services: { ...started.services, eventStore: { ...store, append } } };
+    const read: EventStore["read"] = async (stream, options) => {
+      if (storage.readFault) throw storage.readFault;
+      return await store.read(stream, options);
+    };
+    return { ...started, services: { ...started.services, eventStore: { ...store, append, read } } };
   };
   return Object.assign(storage, { plugin: { ...plugin, start } });
 }
@@ -35,8 +41,18 @@ describe("a fault behind the doors", () => {
     assertEquals(refused.headers.get("retry-after"), "1");
     assertFalse(refused.text.includes("secret"));
     assertEquals((await service.send("/accounts/a")).body.version, 1);
-    storage.fault = undefined;
+    delete storage.fault;
     assertEquals((await service.send("/accounts/a", { body: { type: "Deposit", amount: 1 } })).body.version, 2);
+  });
+
+  it("of the storage is 503 for a read that needs it", async () => {
+    const storage = failingStorage();
+    await using service = await openService({ storage: storage.plugin });
+    storage.readFault = new Unavailable(SECRET);
+    const refused = await service.send("/accounts/a/events");
+    assertProblem(refused, 503, "unavailable");
+    assertFalse(refused.text.includes("secret"));
+    assertEquals(service.lines.filter((line) => line.startsWith("error")), []);
   });
 
   it("of the code is 500 without a word of it, and the log has it all", async () => {

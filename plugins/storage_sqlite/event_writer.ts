@@ -1,0 +1,181 @@
+import { setImmediate } from "node:timers";
+import { type AppendOutcome, type NewEvent, type Stream, Unavailable } from "../../core/ports/event_store.ts";
+import { StartError } from "../../core/ports/plugin.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import { type EventRow, sizeOf, toRow } from "./event_rows.ts";
+import { CONFLICT, type GroupReply, type SnapshotRow } from "./events_file.ts";
+import type { EventsReply, EventsRequest, OpenReply } from "./events_worker.ts";
+import { errorOf, type Failure, readOnlyFailure } from "./sqlite_error.ts";
+import type { Tail } from "./tail.ts";
+import { Thread, ThreadDied } from "./thread.ts";
+
+const MAX_GROUP_ENTRIES = 512;
+const MAX_GROUP_BYTES = 4_000_000;
+const MAX_WAITING_BYTES = 64_000_000;
+
+/** How a write that waits learns what became of it. */
+type Caller<T> = { readonly resolve: (outcome: T) => void; readonly reject: (error: Error) => void };
+type WaitingGroup = {
+  readonly appends: (readonly EventRow[])[];
+  readonly appenders: Caller<AppendOutcome>[];
+  readonly snapshots: SnapshotRow[];
+  readonly savers: Caller<void>[];
+  bytes: number;
+};
+
+export type EventWriterOptions = {
+  readonly startWorker: () => Worker;
+  readonly log: Log;
+  /** Opens the files again if their disk has become writable. */
+  readonly whenReadOnly: () => Promise<void>;
+};
+
+/** Gathers what many callers write into groups, one group under way at a time, and tells each caller its outcome. */
+export class EventWriter {
+  readonly #path: string;
+  readonly #thread: Thread;
+  readonly #log: Log;
+  readonly #waiting: WaitingGroup[] = [];
+  #waitingBytes = 0;
+  #tail: Tail | undefined;
+  #running: Promise<void> | undefined;
+  #closed = false;
+  #failure: string | undefined;
+  #isWritable = true;
+  readonly #whenReadOnly: () => Promise<void>;
+
+  constructor(path: string, { startWorker, log, whenReadOnly }: EventWriterOptions) {
+    this.#path = path;
+    this.#log = log;
+    this.#whenReadOnly = whenReadOnly;
+    this.#thread = new Thread({ name: path, start: startWorker, log });
+  }
+
+  /** Why the last group was not stored; undefined since one was. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Opens the file and answers with the position of its last event; throws a `StartError`. */
+  async open(): Promise<number> {
+    const reply = await this.#call({ open: this.#path }) as OpenReply;
+    if ("refused" in reply) throw new StartError(reply.refused);
+    this.#isWritable = reply.isWritable;
+    if (!reply.isWritable) {
+      this.#log.warn("Events can be read but not stored: the disk is read-only", { file: this.#path });
+    }
+    this.#failure = reply.isWritable ? undefined : readOnlyFailure(this.#path).message;
+    return reply.head;
+  }
+
+  /** Says where committed events go; before the first append. */
+  feed(tail: Tail): void {
+    this.#tail = tail;
+  }
+
+  append(stream: Stream, expectedVersion: number, events: readonly NewEvent[]): Promise<AppendOutcome> {
+    const rows = events.map((event, at) => toRow(stream, expectedVersion + at + 1, event));
+    const group = this.#groupFor(rows.reduce((bytes, row) => bytes + sizeOf(row), 0));
+    const { promise, ...caller } = Promise.withResolvers<AppendOutcome>();
+    group.appends.push(rows);
+    group.appenders.push(caller);
+    return promise;
+  }
+
+  /** Saves a snapshot along with the next group. */
+  save(row: SnapshotRow): Promise<void> {
+    const group = this.#groupFor(row[5].length);
+    const { promise, ...caller } = Promise.withResolvers<void>();
+    group.snapshots.push(row);
+    group.savers.push(caller);
+    return promise;
+  }
+
+  /** Writes what is waiting, then closes the file; nothing can be written any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    try {
+      if (this.#thread.running) await this.#call({ close: true });
+    } catch (error) {
+      if (!(error instanceof ThreadDied)) throw error;
+    } finally {
+      this.#thread.terminate();
+    }
+  }
+
+  #groupFor(bytes: number): WaitingGroup {
+    if (this.#closed) throw new Unavailable(`Cannot write to ${this.#path}: it is being closed`);
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waiting.length > 0) {
+      const waiting = `${Math.round(this.#waitingBytes / 1e6)} MB of events wait for the disk`;
+      throw new Unavailable(`Cannot write to ${this.#path}: ${waiting}; try again`);
+    }
+    this.#waitingBytes += bytes;
+    const last = this.#waiting.at(-1);
+    const entries = last === undefined ? 0 : last.appends.length + last.snapshots.length;
+    if (last !== undefined && entries < MAX_GROUP_ENTRIES && last.bytes + bytes <= MAX_GROUP_BYTES) {
+      last.bytes += bytes;
+      return last;
+    }
+    const group: WaitingGroup = { appends: [], appenders: [], snapshots: [], savers: [], bytes };
+    this.#waiting.push(group);
+    this.#running ??= this.#run();
+    return group;
+  }
+
+  async #run(): Promise<void> {
+    // What arrives in the same turn of the event loop shares the first group.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
+      this.#waitingBytes -= group.bytes;
+      await this.#write(group);
+    }
+    this.#running = undefined;
+  }
+
+  async #write(group: WaitingGroup): Promise<void> {
+    const { appends, snapshots } = group;
+    try {
+      if (!this.#thread.running) await this.#reopen();
+      if (!this.#isWritable) await this.#whenReadOnly();
+      if (!this.#isWritable) return this.#fail(group, readOnlyFailure(this.#path));
+      const reply = await this.#call({ group: { appends, snapshots } }) as GroupReply;
+      if ("failure" in reply) this.#fail(group, reply.failure);
+      else this.#settle(group, reply.outcomes);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#fail(group, { kind: error instanceof ThreadDied ? "unknown" : "unavailable", message });
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    const head = await this.open();
+    // The group that was under way may have been stored: readers have to find out from the file.
+    this.#tail?.reset(head);
+    this.#log.info("A storage thread was started again", { file: this.#path, head });
+  }
+
+  #settle({ appends, appenders, savers }: WaitingGroup, outcomes: readonly number[]): void {
+    if (this.#failure !== undefined) this.#log.info("Events can be stored again", { file: this.#path });
+    this.#failure = undefined;
+    for (const [at, rows] of appends.entries()) {
+      if (outcomes[at] === CONFLICT) continue;
+      for (const row of rows) this.#tail?.push(row);
+    }
+    for (const [at, { resolve }] of appenders.entries()) resolve(outcomes[at] === CONFLICT ? "conflict" : "applied");
+    for (const { resolve } of savers) resolve();
+    this.#tail?.ring();
+  }
+
+  #fail({ appenders, savers }: WaitingGroup, failure: Failure): void {
+    if (this.#failure === undefined) this.#log.error("Events could not be stored", failure);
+    this.#failure = failure.message;
+    const error = errorOf(failure);
+    for (const { resolve, reject } of appenders) failure.kind === "unknown" ? resolve("unknown") : reject(error);
+    for (const { reject } of savers) reject(error);
+  }
+
+  #call(request: EventsRequest): Promise<EventsReply> {
+    return this.#thread.call(request) as Promise<EventsReply>;
+  }
+}

@@ -1,0 +1,130 @@
+import { Unavailable } from "../../core/ports/event_store.ts";
+import { StartError } from "../../core/ports/plugin.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import { EventsReader } from "./events_reader.ts";
+import { EventWriter } from "./event_writer.ts";
+import { lockDirectory } from "./lock.ts";
+import { reading } from "./sqlite_error.ts";
+import { ViewsReader } from "./views_reader.ts";
+import { ViewsWriter } from "./views_writer.ts";
+
+export type FilesOptions = { readonly log: Log; readonly startWorker: (file: "events" | "views") => Worker };
+
+type Readers = { readonly events: EventsReader; readonly views: ViewsReader };
+
+/** A data directory that this process has to itself: of each file the one writer and this thread's reader. */
+export class Files {
+  readonly events: EventWriter;
+  readonly views: ViewsWriter;
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #lock: Disposable;
+  #readers: Readers | undefined;
+  #state: "opening" | "open" | "closed" = "opening";
+
+  /** Throws a `StartError` when another process uses the directory or a file cannot be used as it is. */
+  static async open(directory: string, options: FilesOptions): Promise<{ files: Files; head: number }> {
+    const files = new Files(directory, options, await lockDirectory(directory));
+    try {
+      const head = await files.#open();
+      await files.#discardForeignViews();
+      return { files, head };
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  private constructor(directory: string, { log, startWorker }: FilesOptions, lock: Disposable) {
+    this.#directory = directory;
+    this.#log = log;
+    this.#lock = lock;
+    this.events = new EventWriter(this.#path("events"), {
+      startWorker: () => startWorker("events"),
+      log,
+      whenReadOnly: () => this.#openIfWritable(),
+    });
+    this.views = new ViewsWriter(this.#path("views"), {
+      startWorker: () => startWorker("views"),
+      log,
+      revisionOf: (incarnation) => this.viewsReader().revisionOf(incarnation),
+    });
+  }
+
+  eventsReader(): EventsReader {
+    return this.#opened().events;
+  }
+
+  viewsReader(): ViewsReader {
+    return this.#opened().views;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.events.close();
+      await this.views.close();
+    } finally {
+      this.#state = "closed";
+      // Closed after the writers, readers leave the log's files in place, without which SQLite cannot open a database
+      // in WAL mode on a disk that has become read-only.
+      this.#closeReaders();
+      this.#lock[Symbol.dispose]();
+    }
+  }
+
+  #path(file: "events" | "views"): string {
+    return `${this.#directory}/${file}.db`;
+  }
+
+  #opened(): Readers {
+    if (this.#state !== "open") throw new Unavailable(`Cannot read from ${this.#directory}: it is ${this.#state}`);
+    return this.#readers ??= reading(this.#directory, () => ({
+      events: new EventsReader(this.#path("events")),
+      views: new ViewsReader(this.#path("views")),
+    }));
+  }
+
+  async #open(): Promise<number> {
+    this.#state = "opening";
+    try {
+      const head = await this.events.open();
+      await this.views.open();
+      return head;
+    } finally {
+      this.#state = "open";
+    }
+  }
+
+  #closeReaders(): void {
+    this.#readers?.events.close();
+    this.#readers?.views.close();
+    this.#readers = undefined;
+  }
+
+  /** Files opened on a read-only disk stay read-only to every connection until the last of them is closed. */
+  async #openIfWritable(): Promise<void> {
+    try {
+      (await Deno.open(`${this.#directory}/lock`, { write: true })).close();
+    } catch {
+      return;
+    }
+    this.#log.info("The disk is writable again: opening the files anew", { directory: this.#directory });
+    this.#closeReaders();
+    await this.#open();
+  }
+
+  /** A read model whose last event is not in events.db was made from others, as after restoring an older copy. */
+  async #discardForeignViews(): Promise<void> {
+    const { events, views } = this.#opened();
+    const foreign = views.allProgress().filter(({ position, eventId }) =>
+      position > 0 && events.eventIdAt(position) !== eventId
+    );
+    if (foreign.length === 0) return;
+    const incarnations = foreign.map(({ subscription }) => subscription);
+    this.#log.warn("Read models were made from other events than are stored; they are made anew", { incarnations });
+    await this.views.discard(incarnations).catch((cause) => {
+      const advice = `delete ${this.#path("views")}* and start again`;
+      throw new StartError(`Cannot use ${this.#path("views")}: it was made from other events; ${advice}`, { cause });
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { eventStoreRef } from "../../core/ports/event_store.ts";
+import { definePlugin } from "../../core/ports/plugin.ts";
+import { readModelsRef } from "../../core/ports/read_models.ts";
+import { snapshotsRef } from "../../core/ports/snapshots.ts";
+import { logRef } from "../../core/ports/telemetry.ts";
+import { openStorage } from "./storage.ts";
+
+/**
+ * The embedded store: SQLite files in `DATA_DIR`, which one process at a time can use. What is acknowledged survives a
+ * loss of power; read models are made from the events and may be deleted while the service is stopped.
+ */
+export default definePlugin({
+  name: "storage_sqlite",
+  provides: {
+    eventStore: eventStoreRef,
+    changeSource: changeSourceRef,
+    readModels: readModelsRef,
+    snapshots: snapshotsRef,
+  },
+  requires: { log: logRef },
+  config: z.object({ DATA_DIR: z.string().min(1).default("./data") }),
+  async start({ services: { log }, config }) {
+    const { store, source, readModels, snapshots, health, close } = await openStorage(config.DATA_DIR, { log });
+    return {
+      services: { eventStore: store, changeSource: source, readModels, snapshots },
+      health,
+      stop: close,
+    };
+  },
+});

@@ -1,0 +1,77 @@
+import type { Stream } from "../../core/ports/event_store.ts";
+import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
+import type { ReadModel, ReadModels } from "../../core/ports/read_models.ts";
+import { parseCheckpoint } from "./change_source.ts";
+import { indexesOf, type IndexList, tableOf, toDocumentRow } from "./document_rows.ts";
+import { createProgress } from "./progress.ts";
+import { toText } from "./text.ts";
+import type { ParkedRow, StreamRow, ViewChange } from "./views_file.ts";
+import type { ViewsReader } from "./views_reader.ts";
+import type { ViewsWriter } from "./views_writer.ts";
+
+export type ReadModelParts = {
+  readonly writer: ViewsWriter;
+  readonly reader: () => ViewsReader;
+  /** The id of the event at a position, to know later whether the events are still the same. */
+  readonly eventIdAt: (position: number) => string | undefined;
+  readonly positionOf: (event: Stream & { readonly version: number }) => number | undefined;
+};
+
+/** Documents in views.db, written by its thread and read on this one. */
+export function createReadModels(parts: ReadModelParts): ReadModels {
+  const { writer, reader } = parts;
+  const prepared = new Map<string, IndexList>();
+  const { progress, moved } = createProgress(parts);
+  const indexesFor = ({ incarnation }: ReadModel): IndexList => {
+    const indexes = prepared.get(incarnation);
+    if (indexes === undefined) throw new TypeError(`Cannot use ${incarnation}: expected it to be prepared before`);
+    return indexes;
+  };
+  return {
+    progress,
+    async prepare(model) {
+      tableOf(model.incarnation);
+      const indexes = indexesOf(model);
+      const isThere = reader().definitionOf(model.incarnation) === JSON.stringify(indexes);
+      if (!isThere) await writer.prepare(model.incarnation, indexes);
+      prepared.set(model.incarnation, indexes);
+    },
+    async get(model, keys) {
+      indexesFor(model);
+      return await reader().get(model.incarnation, keys);
+    },
+    async find(model, find) {
+      return await reader().find(model.incarnation, indexesFor(model), find);
+    },
+    async write(model, { documents, progress }) {
+      const indexes = indexesFor(model);
+      await writer.write({
+        incarnation: model.incarnation,
+        documents: documents.map((each) => toDocumentRow(each, indexes)),
+        ...toProgressRows(progress, parts),
+      });
+      moved(model.incarnation);
+    },
+  };
+}
+
+function toProgressRows(
+  { checkpoint, park, unpark }: ProgressUpdate,
+  { eventIdAt }: ReadModelParts,
+): Pick<ViewChange, "checkpoint" | "park" | "unpark"> {
+  const position = checkpoint === null ? undefined : parseCheckpoint(checkpoint);
+  return {
+    checkpoint: position === undefined ? null : { position, eventId: eventIdAt(position) ?? "" },
+    park: park.map(toParkedRow),
+    unpark: unpark.map(toStreamRow),
+  };
+}
+
+function toParkedRow(parked: Parked): ParkedRow {
+  const { from, through, attempts, error, firstFailedAt, lastFailedAt } = parked;
+  return [...toStreamRow(parked), from, through, attempts, toText(error), firstFailedAt, lastFailedAt];
+}
+
+function toStreamRow({ aggregateType, aggregateId }: Stream): StreamRow {
+  return [toText(aggregateType), toText(aggregateId)];
+}

@@ -1,0 +1,66 @@
+import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { EventStore } from "../../core/ports/event_store.ts";
+import type { Health } from "../../core/ports/plugin.ts";
+import type { ReadModels } from "../../core/ports/read_models.ts";
+import type { Snapshots } from "../../core/ports/snapshots.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import { createChangeSource } from "./change_source.ts";
+import { createEventStore } from "./event_store.ts";
+import { Files } from "./files.ts";
+import { createReadModels } from "./read_models.ts";
+import { createSnapshots } from "./snapshots.ts";
+import { Tail, type TailBounds } from "./tail.ts";
+
+export type StorageOptions = {
+  readonly log: Log;
+  /** How much of what was committed last is kept in memory for readers that keep up. */
+  readonly tail?: TailBounds;
+  readonly startWorker?: (file: "events" | "views") => Worker;
+};
+
+export type Storage = {
+  readonly store: EventStore;
+  readonly source: ChangeSource;
+  readonly readModels: ReadModels;
+  readonly snapshots: Snapshots;
+  readonly health: () => Health;
+  readonly close: () => Promise<void>;
+};
+
+const TAIL: TailBounds = { events: 8_192, bytes: 16_000_000 };
+
+/**
+ * Opens a data directory: `events.db`, the truth, and `views.db`, which is made from it. Throws a `StartError` when
+ * another process uses it or a file cannot be used as it is.
+ */
+export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
+  const { log, tail: bounds = TAIL, startWorker = startStorageWorker } = options;
+  const { files, head } = await Files.open(directory, { log, startWorker });
+  const tail = new Tail(head, bounds);
+  files.events.feed(tail);
+  const events = { writer: files.events, reader: () => files.eventsReader(), tail };
+  return {
+    store: createEventStore(events),
+    source: createChangeSource(events),
+    snapshots: createSnapshots(events),
+    readModels: createReadModels({
+      writer: files.views,
+      reader: () => files.viewsReader(),
+      eventIdAt: (position) => tail.eventIdAt(position) ?? files.eventsReader().eventIdAt(position),
+      positionOf: (write) => files.eventsReader().positionOf(write),
+    }),
+    health() {
+      const { failure } = files.events;
+      // A warning and no failure: reads go on, and only the next command can find out that the disk has recovered.
+      return failure === undefined ? { status: "pass" } : { status: "warn", reason: failure };
+    },
+    close: () => files.close(),
+  };
+}
+
+export function startStorageWorker(file: "events" | "views"): Worker {
+  const url = file === "events"
+    ? new URL("./events_worker.ts", import.meta.url)
+    : new URL("./views_worker.ts", import.meta.url);
+  return new Worker(url, { type: "module", name: `storage_sqlite ${file}` });
+}

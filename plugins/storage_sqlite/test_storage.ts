@@ -1,0 +1,41 @@
+import { DatabaseSync } from "node:sqlite";
+import type { Stream } from "../../core/ports/event_store.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import { openStorage, type StorageOptions } from "./storage.ts";
+
+export type LogLine = { readonly level: keyof Log; readonly message: string; readonly fields: unknown };
+
+/** A log that keeps its lines. */
+export function keptLog(): Log & { readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
+  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
+}
+
+/** A storage in a directory of its own under the project's data directory, removed when disposed. */
+export async function openTemporary(options: Partial<StorageOptions> = {}) {
+  const directory = await temporaryDirectory();
+  const storage = await openStorage(directory.path, { log: keptLog(), ...options });
+  return {
+    ...storage,
+    directory: directory.path,
+    damage: (stream: Stream) => damageSnapshot(`${directory.path}/events.db`, stream),
+    async [Symbol.asyncDispose]() {
+      await storage.close();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export async function temporaryDirectory() {
+  await Deno.mkdir("data", { recursive: true });
+  const path = await Deno.makeTempDir({ dir: "data", prefix: "test-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+function damageSnapshot(path: string, { aggregateId }: Stream): Promise<void> {
+  const db = new DatabaseSync(path, { timeout: 5_000 });
+  db.prepare("update snapshots set content = substr(content, 1, 3) where aggregate_id = ?").run(aggregateId);
+  db.close();
+  return Promise.resolve();
+}

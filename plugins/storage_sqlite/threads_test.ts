@@ -1,0 +1,98 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { Unavailable } from "../../core/ports/event_store.ts";
+import { appendNext, openReader, placeOf, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
+import { startStorageWorker } from "./storage.ts";
+import { keptLog, openTemporary, temporaryDirectory } from "./test_storage.ts";
+import { openStorage } from "./storage.ts";
+
+/** What happens to the next message of this kind, once. */
+type Fate = { kind: "group" | "write"; dies: "before" | "after" } | undefined;
+
+/** Workers that die when told: a message none of them knows is a programmer's fault, which ends a worker. */
+function mortalWorkers() {
+  const fates: { next: Fate } = { next: undefined };
+  const startWorker = (file: "events" | "views"): Worker => {
+    const worker = startStorageWorker(file);
+    const post = worker.postMessage.bind(worker);
+    let isDeaf = false;
+    worker.postMessage = (message: object) => {
+      const fate = fates.next !== undefined && fates.next.kind in message ? fates.next : undefined;
+      if (fate === undefined) return post(message);
+      fates.next = undefined;
+      isDeaf = true;
+      if (fate.dies === "before") post({ unheard: "of" });
+      post(message);
+      post({ unheard: "of" });
+    };
+    Object.defineProperty(worker, "onmessage", {
+      set(listen: (event: MessageEvent) => void) {
+        worker.addEventListener("message", (event) => isDeaf || listen(event));
+      },
+    });
+    return worker;
+  };
+  return { fates, startWorker };
+}
+
+describe("a storage thread that dies", () => {
+  for (const dies of ["before", "after"] as const) {
+    it(`${dies} it commits leaves its group's outcome unknown, and the next group finds a new one`, async () => {
+      const { fates, startWorker } = mortalWorkers();
+      const log = keptLog();
+      await using storage = await openTemporary({ startWorker, log });
+      await appendNext(storage.store, streamOf("a"), sampleEvents(1));
+      await using reader = openReader(storage.source);
+      await reader.until(1);
+      fates.next = { kind: "group", dies };
+      const pending = ["a", "b"].map((id) =>
+        storage.store.append(streamOf(id), { expectedVersion: id === "a" ? 1 : 0, events: sampleEvents(1) })
+      );
+      assertEquals(await Promise.all(pending), ["unknown", "unknown"]);
+      const stored = dies === "after";
+      await appendNext(storage.store, streamOf("c"), sampleEvents(1));
+      assertEquals(await storage.store.version(streamOf("a")), stored ? 2 : 1);
+      const places = (await reader.until(stored ? 4 : 2)).map(placeOf);
+      assertEquals(places, stored ? ["a/1", "a/2", "b/1", "c/1"] : ["a/1", "c/1"]);
+      assert(log.lines.some(({ level, message }) => level === "error" && message.includes("thread died")));
+    });
+
+    it(`${dies} it commits a change of a read model is found out about`, async () => {
+      const { fates, startWorker } = mortalWorkers();
+      await using storage = await openTemporary({ startWorker });
+      const model = { incarnation: "sample_v1", indexes: {} };
+      await storage.readModels.prepare(model);
+      fates.next = { kind: "write", dies };
+      const documents = [{ key: "a", version: 1, document: { name: "a" } }];
+      const change = { documents, progress: { checkpoint: null, park: [], unpark: [] } };
+      if (dies === "before") await assertRejects(() => storage.readModels.write(model, change), Unavailable);
+      else await storage.readModels.write(model, change);
+      assertEquals((await storage.readModels.get(model, ["a"])).size, dies === "after" ? 1 : 0);
+      await storage.readModels.write(model, change);
+      assertEquals((await storage.readModels.get(model, ["a"])).size, 1);
+    });
+  }
+});
+
+describe("a storage that is closed", () => {
+  it("has stored what was waiting, takes nothing more, and leaves its files to be moved and opened", async () => {
+    await using directory = await temporaryDirectory();
+    const before = `${directory.path}/before`;
+    const storage = await openStorage(before, { log: keptLog() });
+    const appends = Array.from(
+      { length: 100 },
+      (_, at) => storage.store.append(streamOf(`s-${at}`), { expectedVersion: 0, events: sampleEvents(1) }),
+    );
+    const closed = storage.close();
+    assertEquals(new Set(await Promise.all(appends)), new Set(["applied"]));
+    const late = () => storage.store.append(streamOf("late"), { expectedVersion: 0, events: sampleEvents(1) });
+    await assertRejects(late, Unavailable);
+    await closed;
+    await assertRejects(() => storage.store.version(streamOf("s-1")), Unavailable);
+    const after = `${directory.path}/after`;
+    await Deno.rename(before, after);
+    const again = await openStorage(after, { log: keptLog() });
+    assertEquals((await again.source.backlog(null)).events, 100);
+    await again.close();
+  });
+});

@@ -1,0 +1,137 @@
+/** A child process whose output is kept, ended with its own pid when disposed. */
+export class Program implements AsyncDisposable {
+  readonly pid: number;
+  /** Settles when the process has ended and all it printed was read. */
+  readonly exited: Promise<Exit>;
+  readonly #child: Deno.ChildProcess;
+  readonly #stdout = new Printed();
+  readonly #stderr = new Printed();
+
+  constructor(command: string, { args, environment = {}, stdin = "null" }: ProgramOptions) {
+    this.#child = new Deno.Command(command, {
+      args: [...args],
+      env: { ...environment },
+      clearEnv: true,
+      stdin,
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.exited = this.#untilExit();
+    this.exited.catch(() => {});
+  }
+
+  get stdout(): string {
+    return this.#stdout.text;
+  }
+
+  get stderr(): string {
+    return this.#stderr.text;
+  }
+
+  /** The first match on standard output or error; rejects with all output when the process ends without. */
+  async whenPrinted(pattern: RegExp): Promise<RegExpExecArray> {
+    const found = Promise.any([this.#stdout.match(pattern), this.#stderr.match(pattern)]);
+    try {
+      return await within(found, 30_000, `${pattern} to be printed`);
+    } catch (error) {
+      throw new Error(`expected ${pattern} to be printed, found:\n${this.stdout}\n${this.stderr}`, { cause: error });
+    }
+  }
+
+  async answer(line: string): Promise<void> {
+    const writer = this.#child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${line}\n`));
+    await writer.close();
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // It has ended.
+    }
+    await this.exited;
+  }
+
+  async #untilExit(): Promise<Exit> {
+    const [{ code, signal }] = await Promise.all([
+      this.#child.status,
+      this.#stdout.readFrom(this.#child.stdout),
+      this.#stderr.readFrom(this.#child.stderr),
+    ]);
+    return { code, signal, stdout: this.stdout, stderr: this.stderr };
+  }
+}
+
+export type ProgramOptions = {
+  readonly args: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly stdin?: "null" | "piped";
+};
+
+export type Exit = {
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+/** Runs a program to its end, at most for half a minute. */
+export async function run(command: string, options: ProgramOptions): Promise<Exit> {
+  await using program = new Program(command, options);
+  return await within(program.exited, 30_000, `${command} ${options.args.join(" ")} to end`);
+}
+
+/** The work's outcome; rejects when it takes longer. */
+export async function within<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`expected ${what} within ${ms} ms, found it still going on`)),
+    ms,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A moment to strike at; never a wait for something to have happened. */
+export function moment(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What came out of one stream so far. */
+class Printed {
+  text = "";
+  #ended = false;
+  #more = Promise.withResolvers<void>();
+
+  async readFrom(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      this.text += chunk;
+      this.#ring();
+    }
+    this.#ended = true;
+    this.#ring();
+  }
+
+  async match(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.text);
+      if (found !== null) return found;
+      if (this.#ended) throw new Error("the process ended");
+      await this.#more.promise;
+    }
+  }
+
+  #ring(): void {
+    this.#more.resolve();
+    this.#more = Promise.withResolvers();
+  }
+}

@@ -1,0 +1,140 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { chanceOf, printedSeed } from "./chance.ts";
+import { Journal, readHistories } from "./journal.ts";
+import { type Exit, moment, within } from "./program.ts";
+import { assertStatus, launch, type Service, startService, temporaryDirectory } from "./service.ts";
+import { Writers } from "./writers.ts";
+
+const MOMENTS = Number(Deno.env.get("STOP_MOMENTS") ?? 10);
+const STOP_MS = 10_000;
+
+describe("SIGTERM under load", () => {
+  it("ends with 0 in time, and what was stored was answered", async () => {
+    const seed = printedSeed("stop_test");
+    const chance = chanceOf(seed);
+    await using directory = await temporaryDirectory();
+    const journal = new Journal();
+    const writers = new Writers(journal, { seed, count: 8 });
+    for (let at = 1; at <= MOMENTS; at += 1) {
+      await using service = await startService({ directory: directory.path });
+      await stopWhileWriting(service, { writers, ms: chance.between(50, 400) });
+    }
+    await using service = await startService({ directory: directory.path });
+    // A command without an answer was not taken: so none of those may have had an effect.
+    for (const entry of journal.entries) if (entry.outcome.is === "unknown") entry.outcome = { is: "refused" };
+    journal.check(await readHistories(service, journal.paths()));
+    assert(journal.count("acknowledged") > 10 * MOMENTS, "expected some load");
+  });
+});
+
+describe("SIGTERM", () => {
+  it("does not wait for an idle connection", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path });
+    using connection = await connect(service);
+    await send(connection, "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n");
+    await connection.read(new Uint8Array(4096));
+    assertEquals((await timed(service.end("SIGTERM"))).code, 0);
+  });
+
+  it("answers or gives up a body that never ends, in time", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path });
+    using connection = await connect(service);
+    await beginCommand(connection);
+    assertEquals((await timed(service.end("SIGTERM"))).code, 0);
+    const answer = await new Response(connection.readable).text();
+    assert(answer === "" || answer.startsWith("HTTP/1.1 408 "), answer);
+    await using again = await startService({ directory: directory.path });
+    assertStatus(await again.get("/accounts/acc-001"), 404);
+  });
+
+  it("a second time ends at once", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path });
+    using connection = await connect(service);
+    await beginCommand(connection);
+    service.program.kill("SIGTERM");
+    await whenDoorIsShut(service);
+    const exit = await within(service.end("SIGTERM"), 2_000, "the second signal to end it");
+    assertEquals([exit.code, exit.signal], [1, null], exit.stderr);
+  });
+
+  it("during start leaves nothing behind, whatever the moment", async () => {
+    const chance = chanceOf(printedSeed("stop_test, during start"));
+    await using directory = await temporaryDirectory();
+    for (let at = 1; at <= 5; at += 1) {
+      await using program = launch({ directory: directory.path });
+      await moment(chance.between(0, 700));
+      program.kill("SIGTERM");
+      const exit = await timed(program.exited);
+      // Before Deno runs the first line, the signal itself ends it.
+      assert(exit.code === 0 || exit.signal === "SIGTERM", `${exit.code} ${exit.stderr}`);
+      assert(!exit.stderr.includes("    at "), exit.stderr);
+    }
+    await using service = await startService({ directory: directory.path });
+    assertStatus(await service.post("/accounts/acc-001", open), 201);
+  });
+
+  it("ends a start that hangs in a module", async () => {
+    await using directory = await temporaryDirectory();
+    const modules = `${directory.path}/modules`;
+    await Deno.mkdir(`${modules}/slow`, { recursive: true });
+    const source = 'console.log("importing"); await new Promise((go) => setTimeout(go, 600_000));';
+    await Deno.writeTextFile(`${modules}/slow/mod.ts`, source);
+    await using program = launch({ directory: directory.path, modules });
+    await program.whenPrinted(/importing/);
+    program.kill("SIGTERM");
+    assertEquals((await timed(program.exited)).code, 0);
+  });
+});
+
+const open = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
+
+async function stopWhileWriting(service: Service, { writers, ms }: { writers: Writers; ms: number }): Promise<void> {
+  let signalled = false;
+  const writing = writers.write(service, () => signalled);
+  await Promise.race([moment(ms), writing]);
+  signalled = true;
+  const { code, stderr } = await timed(service.end("SIGTERM"));
+  assertEquals(code, 0, stderr);
+  await writing;
+}
+
+async function timed(exiting: Promise<Exit>): Promise<Exit> {
+  const startedMs = performance.now();
+  const exit = await within(exiting, STOP_MS, "the service to stop");
+  assertLess(performance.now() - startedMs, STOP_MS);
+  return exit;
+}
+
+function connect({ url }: Service): Promise<Deno.TcpConn> {
+  const { hostname, port } = new URL(url);
+  return Deno.connect({ hostname, port: Number(port) });
+}
+
+async function send(connection: Deno.TcpConn, text: string): Promise<void> {
+  await connection.write(new TextEncoder().encode(text));
+}
+
+/** A command whose body stays behind; it is being read once the service asks for it. */
+async function beginCommand(connection: Deno.TcpConn): Promise<void> {
+  const headers = "host: a\r\ncontent-type: application/json\r\ncontent-length: 1000\r\nexpect: 100-continue\r\n";
+  await send(connection, `POST /accounts/acc-001 HTTP/1.1\r\n${headers}\r\n`);
+  const answer = new Uint8Array(4096);
+  const length = await connection.read(answer);
+  assertEquals(new TextDecoder().decode(answer.subarray(0, length ?? 0)), "HTTP/1.1 100 Continue\r\n\r\n");
+  await send(connection, '{"type":"OpenAccount"');
+}
+
+async function whenDoorIsShut(service: Service): Promise<void> {
+  for (;;) {
+    try {
+      using _connection = await connect(service);
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) return;
+      throw error;
+    }
+  }
+}
