@@ -11,12 +11,12 @@ export type CommandRequest = {
   readonly command: Message;
   readonly principal: Principal;
   /** The caller's `Idempotency-Key`. */
-  readonly key?: string;
-  readonly precondition?: Precondition;
+  readonly key?: string | undefined;
+  readonly precondition?: Precondition | undefined;
   readonly correlationId: string;
   readonly causationId: string | null;
   /** W3C trace context, stored in the events' metadata. */
-  readonly traceparent?: string;
+  readonly traceparent?: string | undefined;
 };
 
 /** `"exists"`: any version but none. `"missing"`: the stream must not exist. */

@@ -15,7 +15,7 @@ export type Moment = { readonly version: number } | { readonly at: string };
 /** Reads on somebody's behalf; `forbidden` is the module's `allowRead` saying no. Throws `Unavailable`. */
 export type Queries = {
   /** The presented state now, or as it was at a version or an ISO moment (inclusive). */
-  state(served: Served, query: { principal: Principal; id: string; moment?: Moment }): Promise<
+  state(served: Served, query: { principal: Principal; id: string; moment?: Moment | undefined }): Promise<
     | { readonly is: "found"; readonly version: number; readonly state: Fields }
     | { readonly is: "out_of_range"; readonly currentVersion: number }
     | { readonly is: "missing" | "forbidden" }
@@ -26,15 +26,17 @@ export type Queries = {
     | { readonly is: "missing" | "forbidden" }
   >;
   /** Throws `InvalidCursor`. */
-  find(view: ServedView, query: { principal: Principal; find: Find }): Promise<
-    { readonly is: "found"; readonly view: View } | { readonly is: "forbidden" }
+  find(view: ServedView, query: { principal: Principal; find: Find; shown?: Shown | undefined }): Promise<
+    { readonly is: "found"; readonly view: View } | { readonly is: "forbidden" | "behind" | "parked" }
   >;
-  document(view: ServedView, query: { principal: Principal; key: string }): Promise<
-    { readonly is: "found"; readonly document: StoredDocument } | { readonly is: "missing" | "forbidden" }
+  document(view: ServedView, query: { principal: Principal; key: string; shown?: Shown | undefined }): Promise<
+    | { readonly is: "found"; readonly document: StoredDocument }
+    | { readonly is: "missing" | "forbidden" | "behind" | "parked" }
   >;
-  /** Waits until the view shows the write, at most `timeoutMs`. */
-  whenShown(view: ServedView, write: Write, options: { timeoutMs: number }): Promise<"passed" | "behind" | "parked">;
 };
+
+/** The write that an answer must show, and how long it may wait for that: then it is `behind`, or `parked` at once. */
+export type Shown = { readonly write: Write; readonly timeoutMs: number };
 
 export const queriesRef = ref<Queries>("queries");
 
@@ -66,19 +68,24 @@ export function createQueries(parts: QueriesParts): Queries {
       const events = page.slice(0, limit);
       return { is: "found", events, next: page.length > limit ? events.at(-1)?.sequenceNumber ?? null : null };
     },
-    async find({ served, projection, model }, { principal, find }) {
+    async find(servedView, { principal, find, shown }) {
+      const { served, projection, model } = servedView;
       const { where } = find;
       const by = where === undefined ? undefined : model.indexes[where.index]?.by;
       const filter = where === undefined || by === undefined ? {} : { [by]: where.value };
       if (!mayRead(served, principal, { kind: "view", view: projection.name, filter })) return { is: "forbidden" };
+      const standing = await whenShown(parts, servedView, shown);
+      if (standing !== "passed") return { is: standing };
       return { is: "found", view: await readModels.find(model, find) };
     },
-    async document({ served, projection, model }, { principal, key }) {
+    async document(servedView, { principal, key, shown }) {
+      const { served, projection, model } = servedView;
       if (!mayRead(served, principal, { kind: "view", view: projection.name, key })) return { is: "forbidden" };
+      const standing = await whenShown(parts, servedView, shown);
+      if (standing !== "passed") return { is: standing };
       const document = (await readModels.get(model, [key])).get(key);
       return document === undefined ? { is: "missing" } : { is: "found", document };
     },
-    whenShown: (view, write, { timeoutMs }) => whenShown(parts, { view, write, timeoutMs }),
   };
 }
 
@@ -111,9 +118,11 @@ async function aggregateAt(
 
 async function whenShown(
   { readModels: { progress }, runtime }: QueriesParts,
-  { view, write, timeoutMs }: { view: ServedView; write: Write; timeoutMs: number },
+  { model: { incarnation: subscription } }: ServedView,
+  shown: Shown | undefined,
 ): Promise<"passed" | "behind" | "parked"> {
-  const subscription = view.model.incarnation;
+  if (shown === undefined) return "passed";
+  const { write, timeoutMs } = shown;
   const waiting = new AbortController();
   let late = false;
   const deadline = runtime.sleep(timeoutMs, { signal: waiting.signal }).then(() => {

@@ -2,11 +2,11 @@ import type { z } from "zod";
 import type { Fields, MessageOf } from "../model/message.ts";
 import type { Projection } from "../model/projection.ts";
 import { expectSame, SpecificationError, twice } from "./comparison.ts";
-import { type Given, parseGiven, type PlacedEvent, placeEvents, type Stage, type Writable } from "./stage.ts";
+import { type Given, parseGiven, type PlacedEvent, placeEvents, type Stage } from "./stage.ts";
 
 export type ProjectionSpecification<P extends Projection> = {
   /** Events of one or several aggregates, each in order; given as `{ event, id, at }` where it matters. */
-  given(...events: readonly Given<Writable<MessageOf<P["events"]>>>[]): {
+  given(...events: readonly Given<MessageOf<P["events"]>>[]): {
     /** The document at a key (the aggregate's id unless the projection makes keys), undefined when there is none. */
     then(key: string, document: z.output<P["document"]> | undefined): void;
     readonly keys: readonly string[];

@@ -6,10 +6,10 @@ import type { Projection } from "../model/projection.ts";
 import { createRegistry, parseCommand, type Served } from "../engine/registry.ts";
 import { expectPlainJson, expectSame, freeze, show, SpecificationError, twice } from "./comparison.ts";
 import { type ProjectionSpecification, specifyProjection } from "./projection.ts";
-import { type Given, parseGiven, placeEvents, type Stage, type Writable } from "./stage.ts";
+import { type Given, parseGiven, placeEvents, type Stage } from "./stage.ts";
 
-export type CommandOf<M extends Module> = Writable<MessageOf<M["commands"]>>;
-export type EventOf<M extends Module> = Writable<MessageOf<M["events"]>>;
+export type CommandOf<M extends Module> = MessageOf<M["commands"]>;
+export type EventOf<M extends Module> = MessageOf<M["events"]>;
 type CodeOf<M extends Module> = keyof M["rejections"] & string;
 type StateOf<M extends Module> = z.output<M["state"]>;
 

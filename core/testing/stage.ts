@@ -7,9 +7,6 @@ import { expectPlainJson, freeze, SpecificationError } from "./comparison.ts";
 /** What a specification stands on: the module, and where events stand that are not placed. */
 export type Stage = { readonly served: Served; readonly id: string; readonly now: string };
 
-/** A message without fields is typed as one whose every field is `never`; so that it can be written, only its type. */
-export type Writable<T extends Message> = T extends unknown ? string extends keyof T ? Pick<T, "type"> : T : never;
-
 /** An event, or an event with the aggregate it belongs to (`id`) and its moment (`at`, ISO 8601). */
 export type Given<E extends Message> = E | { readonly event: E; readonly id?: string; readonly at?: string };
 

@@ -73,17 +73,7 @@ function requestOf(
   { served, id, accepted }: { served: Served; id: string; accepted: Accepted },
 ): CommandRequest {
   const { command, headers: { key, precondition, traceparent } } = accepted;
-  return {
-    served,
-    id,
-    command,
-    principal,
-    correlationId,
-    causationId: null,
-    ...(key === undefined ? {} : { key }),
-    ...(precondition === undefined ? {} : { precondition }),
-    ...(traceparent === undefined ? {} : { traceparent }),
-  };
+  return { served, id, command, principal, key, precondition, correlationId, causationId: null, traceparent };
 }
 
 function bodyOf({ version, events }: Done, id: string) {

@@ -22,11 +22,7 @@ export function getState(kernel: Kernel, served: Served): Handler {
     const asked = readMoment(query);
     if (asked.is === "problem") return asked;
     const { principal } = call;
-    const found = await kernel.queries.state(served, {
-      principal,
-      id,
-      ...(asked.moment === undefined ? {} : { moment: asked.moment }),
-    });
+    const found = await kernel.queries.state(served, { principal, id, moment: asked.moment });
     if (found.is === "out_of_range") {
       return problem("not_found", { detail: `The current version is ${found.currentVersion}` });
     }

@@ -1,6 +1,6 @@
 import type { ServedView } from "../../core/engine/registry.ts";
 import { type Find, InvalidCursor, type StoredDocument } from "../../core/ports/read_models.ts";
-import { type Call, type Handler, json, type Kernel, parameter } from "./call.ts";
+import { type Handler, json, type Kernel, parameter } from "./call.ts";
 import { readWait } from "./headers.ts";
 import { isDocumentKey } from "./ids.ts";
 import { nextLink, readLimit } from "./pages.ts";
@@ -8,8 +8,7 @@ import { type Problem, problem } from "./problems.ts";
 import { NO_NAMES, type Query, readQuery } from "./query.ts";
 
 const CURSOR_LENGTH_MAX = 4096;
-
-type Shown = { readonly is: "shown"; readonly headers: Readonly<Record<string, string>> };
+const CACHING = { "cache-control": "no-cache" };
 
 /** `GET /views/{projection}`: a page of documents, all of them or those an index field selects. */
 export function getView(kernel: Kernel, view: ServedView): Handler {
@@ -20,15 +19,15 @@ export function getView(kernel: Kernel, view: ServedView): Handler {
     if (query.is === "problem") return query;
     const asked = readFind(query, { indexes, limitMax: kernel.limits.page });
     if (asked.is === "problem") return asked;
-    const shown = await whenShown(kernel, { call, view });
-    if (shown.is === "problem") return shown;
+    const wait = readWait(call.request.headers, kernel.registry);
+    if (wait?.is === "problem") return wait;
     try {
-      const found = await kernel.queries.find(view, { principal: call.principal, find: asked.find });
-      if (found.is === "forbidden") return problem("forbidden");
+      const found = await kernel.queries.find(view, { principal: call.principal, find: asked.find, shown: wait });
+      if (found.is !== "found") return refusal(found.is, wait);
       const { items, next } = found.view;
       return json(call, {
         body: { items: items.map(item), next },
-        headers: { ...shown.headers, ...nextLink(call, { query, next }) },
+        headers: { ...CACHING, ...applied(wait), ...nextLink(call, { query, next }) },
       });
     } catch (error) {
       if (error instanceof InvalidCursor) return invalidCursor();
@@ -44,11 +43,11 @@ export function getDocument(kernel: Kernel, view: ServedView): Handler {
     if (query.is === "problem") return query;
     const key = parameter(call, "key");
     if (!isDocumentKey(view, key)) return problem("invalid_id");
-    const shown = await whenShown(kernel, { call, view });
-    if (shown.is === "problem") return shown;
-    const found = await kernel.queries.document(view, { principal: call.principal, key });
-    if (found.is !== "found") return problem(found.is === "missing" ? "not_found" : "forbidden");
-    return json(call, { body: item(found.document), headers: shown.headers });
+    const wait = readWait(call.request.headers, kernel.registry);
+    if (wait?.is === "problem") return wait;
+    const found = await kernel.queries.document(view, { principal: call.principal, key, shown: wait });
+    if (found.is !== "found") return refusal(found.is, wait);
+    return json(call, { body: item(found.document), headers: { ...CACHING, ...applied(wait) } });
   };
 }
 
@@ -74,21 +73,16 @@ function readFind(
   return { is: "find", find };
 }
 
-/** Reads its own writes: waits for the view to show what the caller's token names. */
-async function whenShown(
-  kernel: Kernel,
-  { call, view }: { call: Call; view: ServedView },
-): Promise<Shown | Problem> {
-  const headers = { "cache-control": "no-cache" };
-  const wait = readWait(call.request.headers, kernel.registry);
-  if (wait === undefined) return { is: "shown", headers };
-  if (wait.is === "problem") return wait;
-  const { write, timeoutMs, applied } = wait;
-  const outcome = await kernel.queries.whenShown(view, write, { timeoutMs });
-  const preference = applied === undefined ? undefined : { "preference-applied": applied };
-  if (outcome === "passed") return { is: "shown", headers: { ...headers, ...preference } };
-  const code = outcome === "parked" ? "view_parked" : "view_behind";
-  return problem(code, preference === undefined ? {} : { headers: preference });
+type Applied = { readonly applied: string | undefined } | undefined;
+
+function applied(wait: Applied): Readonly<Record<string, string>> {
+  return wait?.applied === undefined ? {} : { "preference-applied": wait.applied };
+}
+
+function refusal(is: "missing" | "forbidden" | "behind" | "parked", wait: Applied): Problem {
+  if (is === "missing") return problem("not_found");
+  if (is === "forbidden") return problem("forbidden");
+  return problem(is === "parked" ? "view_parked" : "view_behind", { headers: applied(wait) });
 }
 
 function item({ key, version, document }: StoredDocument) {

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import { type AppendOutcome, type NewEvent, type Stream, Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
@@ -124,8 +123,8 @@ export class EventWriter {
   }
 
   async #run(): Promise<void> {
-    // What arrives in the same turn of the event loop shares the first group.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    // What is appended in the same breath shares the first group; what comes while it is written shares the next.
+    await Promise.resolve();
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
       this.#waitingBytes -= group.bytes;
       await this.#write(group);

@@ -1,8 +1,9 @@
 /** A process of its own for tests: holds a data directory, or fills a disk that it limits itself. */
 import { Unavailable } from "../../core/ports/event_store.ts";
-import { sampleEvent, streamOf } from "../../tests/contract/samples.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { keptLog } from "./test_storage.ts";
+
+const STREAM = { aggregateType: "counter", aggregateId: "a" };
 
 const [mode, directory = ""] = Deno.args;
 const storage = await openStorage(directory, { log: keptLog() });
@@ -28,23 +29,36 @@ async function fillTheDisk(storage: Storage) {
     if (refusal === undefined) version += 2;
   }
   const refused = await append(storage, version).catch((error) => error);
-  const full = { version: await storage.store.version(streamOf("a")), acknowledged: version, health: storage.health() };
+  const full = { version: await storage.store.version(STREAM), acknowledged: version, health: storage.health() };
   await limitFileSize("unlimited");
   const recovered = await append(storage, version);
   return { ...full, ...described(refusal), refusedAgain: described(refused), recovered, after: storage.health() };
 }
 
 async function meetReadOnlyDisk(storage: Storage) {
-  const versionBefore = await storage.store.version(streamOf("a"));
+  const versionBefore = await storage.store.version(STREAM);
   const refused = await append(storage, versionBefore).catch((error) => error);
   const whileReadOnly = { versionBefore, backlog: await storage.source.backlog(null), refused: described(refused) };
   await new Deno.Command("mount", { args: ["-o", "remount,bind,rw", directory] }).output();
   const recovered = await append(storage, versionBefore);
-  return { ...whileReadOnly, recovered, version: await storage.store.version(streamOf("a")) };
+  return { ...whileReadOnly, recovered, version: await storage.store.version(STREAM) };
 }
 
 function append({ store }: Storage, expectedVersion: number) {
-  return store.append(streamOf("a"), { expectedVersion, events: [sampleEvent({ data: { text: "x".repeat(3_000) } })] });
+  const event = {
+    eventId: `event ${expectedVersion + 1}`,
+    eventType: "Counted",
+    eventVersion: 1,
+    data: { text: "x".repeat(3_000) },
+    timestamp: "2026-11-21T10:00:00.000Z",
+    commandId: null,
+    commandHash: null,
+    causationId: null,
+    correlationId: null,
+    userId: null,
+    metadata: null,
+  };
+  return store.append(STREAM, { expectedVersion, events: [event] });
 }
 
 async function limitFileSize(bytes: string): Promise<void> {

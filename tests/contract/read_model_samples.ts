@@ -53,7 +53,8 @@ export async function listAll(
   { limit }: { limit: number },
 ): Promise<StoredDocument[]> {
   const items: StoredDocument[] = [];
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  while (true) {
     const page = await readModels.find(model, { limit, ...after === undefined ? {} : { after } });
     items.push(...page.items);
     if (page.next === null) return items;

@@ -176,7 +176,8 @@ function paging(open: OpenReadModels): void {
     await putDocuments(opened, model, seconds.map(old));
     const where = { index: "by_status", value: "open" };
     const keys: string[] = [];
-    for (let after: string | undefined;;) {
+    let after: string | undefined;
+    while (true) {
       const page = await readModels.find(model, { where, limit: 5, ...after === undefined ? {} : { after } });
       keys.push(...page.items.map(({ key }) => key));
       await putDocuments(opened, model, [documentOf(`new-${keys.length}`, { status: "open", created_at: at(50) })]);

@@ -57,7 +57,7 @@ describe("createRegistry", () => {
   });
 
   it("refuses reserved paths and fields, and names that do not fit a path, a table or a metric", () => {
-    for (const path of ["views", "topics", "docs", "problems", "livez", "readyz"]) {
+    for (const path of ["views", "topics", "docs", "problems", "livez", "readyz", "metrics"]) {
       refuse([counter({ path })], `its path "${path}" is reserved`);
     }
     refuse([counter({ path: "Counters" })], 'its path "Counters"');

@@ -31,11 +31,13 @@ function count(rig: Rig, id: string, by: number) {
 }
 
 /** Waits in real time, as a client would, until a view shows a write. */
-async function shown(rig: Rig, id: string, version: number, view = "counter_totals") {
+async function shown(rig: Rig, id: string, version: number, view = "counter_totals", timeoutMs = 5_000) {
   const found = rig.registry.views.get(view);
   if (found === undefined) throw new Error(`no view ${view}`);
   const write = { aggregateType: "counter", aggregateId: id, version };
-  return await rig.queries.whenShown(found, write, { timeoutMs: 5_000 });
+  const shown = { write, timeoutMs };
+  const { is } = await rig.queries.document(found, { principal: ANONYMOUS, key: id, shown });
+  return is === "found" || is === "missing" ? "passed" : is;
 }
 
 async function document(rig: Rig, key: string, view = "counter_totals") {
@@ -218,9 +220,17 @@ describe("a subscription", () => {
     const storage = createMemoryStorage();
     await using rig = await openRig({ modules: [guarded(() => {})], storage, streamer: false });
     await count(rig, "a", 1);
+    assertEquals(await shown(rig, "a", 1, "counter_totals", 10), "behind");
+  });
+
+  it("tells a caller who may not read neither a document nor how far the view has come", async () => {
+    await using rig = await openRig({ modules: [guarded(() => {})] });
+    await count(rig, "a", 1);
     const view = rig.registry.views.get("counter_totals");
     if (view === undefined) throw new Error("no view");
-    const write = { aggregateType: "counter", aggregateId: "a", version: 1 };
-    assertEquals(await rig.queries.whenShown(view, write, { timeoutMs: 10 }), "behind");
+    const principal = { sub: "guest", claims: {} };
+    const never = { write: { aggregateType: "counter", aggregateId: "a", version: 99 }, timeoutMs: 60_000 };
+    assertEquals(await rig.queries.document(view, { principal, key: "a", shown: never }), { is: "forbidden" });
+    assertEquals(await rig.queries.find(view, { principal, find: { limit: 1 }, shown: never }), { is: "forbidden" });
   });
 });
