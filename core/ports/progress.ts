@@ -19,6 +19,7 @@ export type Parked = Stream & {
 
 /** What becomes durable together with a subscription's effect. */
 export type ProgressUpdate = {
+  /** Null leaves it where it is. */
   readonly checkpoint: Checkpoint | null;
   readonly park: readonly Parked[];
   readonly unpark: readonly Stream[];

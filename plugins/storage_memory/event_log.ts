@@ -27,10 +27,13 @@ export function createEventLog(): EventLog {
       const held = positionsOf(stream);
       if (held.length !== expectedVersion) return Promise.resolve("conflict");
       const { aggregateType, aggregateId } = stream;
-      for (const event of events) {
-        held.push(log.length);
-        log.push(structuredClone({ ...event, aggregateType, aggregateId, sequenceNumber: held.length }));
-      }
+      const recorded = asJson(events).map((event, at) => ({
+        ...event,
+        aggregateType,
+        aggregateId,
+        sequenceNumber: expectedVersion + at + 1,
+      }));
+      for (const event of recorded) held.push(log.push(event) - 1);
       positions.set(nameOf(stream), held);
       for (const wake of waiting) wake();
       return Promise.resolve("applied");
@@ -95,6 +98,11 @@ function nextAppend(waiting: Set<() => void>, signal: AbortSignal): Promise<void
     waiting.add(wake);
     signal.addEventListener("abort", wake);
   });
+}
+
+/** A copy that says what JSON says, as any store on a disk would give back. */
+function asJson<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function nameOf({ aggregateType, aggregateId }: Stream): string {

@@ -49,7 +49,7 @@ export function createReadModels(events: EventLog): ReadModels {
 
 function put(stored: Map<string, StoredDocument>, { key, version, document }: DocumentWrite): void {
   if (document === undefined) stored.delete(key);
-  else stored.set(key, structuredClone({ key, version, document }));
+  else stored.set(key, JSON.parse(JSON.stringify({ key, version, document })));
 }
 
 function findIn(documents: ReadonlyMap<string, StoredDocument>, model: ReadModel, { where, after, limit }: Find) {

@@ -83,7 +83,7 @@ describe("a reader far behind", () => {
       await using reader = openReader(storage.source);
       while (reader.seen.length < 31) {
         const { events } = await reader.next();
-        assert(events.length <= 9, `expected at most 4 MB and one event, found ${events.length} of 0.5 MB`);
+        assert(events.length <= 5, `expected at most 2 MB and one event, found ${events.length} of 0.5 MB`);
       }
     }
   });

@@ -3,7 +3,7 @@ import type { Checkpoint } from "../../core/ports/progress.ts";
 import type { EventsReader } from "./events_reader.ts";
 import type { Tail } from "./tail.ts";
 
-const PAGE = { maxEvents: 1_000, maxBytes: 4_000_000 } as const;
+const PAGE = { maxEvents: 1_000, maxBytes: 2_000_000 } as const;
 
 export type ChangeParts = { readonly tail: Tail; readonly reader: () => EventsReader };
 

@@ -4,7 +4,7 @@ import type { Log } from "../../core/ports/telemetry.ts";
 import { type EventRow, sizeOf, toRow } from "./event_rows.ts";
 import { CONFLICT, type GroupReply, type SnapshotRow } from "./events_file.ts";
 import type { EventsReply, EventsRequest, OpenReply } from "./events_worker.ts";
-import { errorOf, type Failure, readOnlyFailure } from "./sqlite_error.ts";
+import { errorOf, type Failure, messageOf, readOnlyFailure } from "./sqlite_error.ts";
 import type { Tail } from "./tail.ts";
 import { Thread, ThreadDied } from "./thread.ts";
 
@@ -134,16 +134,25 @@ export class EventWriter {
 
   async #write(group: WaitingGroup): Promise<void> {
     const { appends, snapshots } = group;
+    const obstacle = await this.#obstacle();
+    if (obstacle !== undefined) return this.#fail(group, obstacle);
     try {
-      if (!this.#thread.running) await this.#reopen();
-      if (!this.#isWritable) await this.#whenReadOnly();
-      if (!this.#isWritable) return this.#fail(group, readOnlyFailure(this.#path));
       const reply = await this.#call({ group: { appends, snapshots } }) as GroupReply;
       if ("failure" in reply) this.#fail(group, reply.failure);
       else this.#settle(group, reply.outcomes);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#fail(group, { kind: error instanceof ThreadDied ? "unknown" : "unavailable", message });
+      this.#fail(group, { kind: error instanceof ThreadDied ? "unknown" : "fault", message: messageOf(error) });
+    }
+  }
+
+  /** Why nothing can be written just now, after trying to mend it. */
+  async #obstacle(): Promise<Failure | undefined> {
+    try {
+      if (!this.#thread.running) await this.#reopen();
+      if (!this.#isWritable) await this.#whenReadOnly();
+      return this.#isWritable ? undefined : readOnlyFailure(this.#path);
+    } catch (error) {
+      return { kind: "unavailable", message: messageOf(error) };
     }
   }
 

@@ -17,10 +17,14 @@ self.onmessage = ({ data }: MessageEvent<EventsRequest>) => {
 
 function reply(request: EventsRequest): EventsReply {
   if ("open" in request) return open(request.open);
+  if ("close" in request) return close();
   if (file === undefined) throw new Error("expected events.db to be open, found it closed; open it first");
   if ("group" in request) return file.write(request.group);
-  if (!("close" in request)) throw new Error("expected open, group or close, found another message");
-  file.close();
+  throw new Error("expected open, group or close, found another message");
+}
+
+function close(): EventsReply {
+  file?.close();
   file = undefined;
   return { closed: true };
 }

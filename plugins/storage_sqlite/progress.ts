@@ -1,8 +1,14 @@
-import type { Progress } from "../../core/ports/progress.ts";
-import type { ReadModelParts } from "./read_models.ts";
+import type { Progress, Write } from "../../core/ports/progress.ts";
+import type { ViewsReader } from "./views_reader.ts";
+
+export type ProgressParts = {
+  readonly reader: () => ViewsReader;
+  /** Where an event stands, if it does. */
+  readonly positionOf: (event: Write) => number | undefined;
+};
 
 /** Progress as it stands in views.db; `moved` tells those who wait for a subscription that it has been written. */
-export function createProgress({ reader, positionOf }: Pick<ReadModelParts, "reader" | "positionOf">) {
+export function createProgress({ reader, positionOf }: ProgressParts) {
   const waiting = new Map<string, Set<() => void>>();
   const progress: Progress = {
     async load(subscription) {

@@ -3,18 +3,15 @@ import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
 import type { ReadModel, ReadModels } from "../../core/ports/read_models.ts";
 import { parseCheckpoint } from "./change_source.ts";
 import { indexesOf, type IndexList, tableOf, toDocumentRow } from "./document_rows.ts";
-import { createProgress } from "./progress.ts";
+import { createProgress, type ProgressParts } from "./progress.ts";
 import { toText } from "./text.ts";
 import type { ParkedRow, StreamRow, ViewChange } from "./views_file.ts";
-import type { ViewsReader } from "./views_reader.ts";
 import type { ViewsWriter } from "./views_writer.ts";
 
-export type ReadModelParts = {
+export type ReadModelParts = ProgressParts & {
   readonly writer: ViewsWriter;
-  readonly reader: () => ViewsReader;
   /** The id of the event at a position, to know later whether the events are still the same. */
   readonly eventIdAt: (position: number) => string | undefined;
-  readonly positionOf: (event: Stream & { readonly version: number }) => number | undefined;
 };
 
 /** Documents in views.db, written by its thread and read on this one. */

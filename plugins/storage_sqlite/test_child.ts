@@ -20,19 +20,24 @@ await storage.close();
 async function fillTheDisk(storage: Storage) {
   await append(storage, 0);
   await limitFileSize("400000");
-  let version = 1;
-  let refusal: unknown;
-  while (refusal === undefined && version < 1_000) {
-    // Neighbours of one group, so that a group that fails is seen to fail as a whole.
-    const outcomes = await Promise.allSettled([append(storage, version), append(storage, version + 1)]);
-    refusal = outcomes.find((outcome) => outcome.status === "rejected")?.reason;
-    if (refusal === undefined) version += 2;
-  }
-  const refused = await append(storage, version).catch((error) => error);
-  const full = { version: await storage.store.version(STREAM), acknowledged: version, health: storage.health() };
+  // Two of one group, so that a group that fails is seen to fail as a whole; then what an append alone can still fill.
+  const pairs = await fillUp(storage, { acknowledged: 1, together: 2 });
+  const singles = await fillUp(storage, { acknowledged: pairs.acknowledged, together: 1 });
+  const { acknowledged } = singles;
+  const full = { pairs, singles, version: await storage.store.version(STREAM), health: storage.health() };
   await limitFileSize("unlimited");
-  const recovered = await append(storage, version);
-  return { ...full, ...described(refusal), refusedAgain: described(refused), recovered, after: storage.health() };
+  return { ...full, recovered: await append(storage, acknowledged), after: storage.health() };
+}
+
+async function fillUp(storage: Storage, { acknowledged, together }: { acknowledged: number; together: number }) {
+  for (let version = acknowledged; version < 1_000; version += together) {
+    const appends = Array.from({ length: together }, (_, at) => append(storage, version + at));
+    const outcomes = await Promise.allSettled(appends);
+    const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+    if (refused.length === 0) continue;
+    return { acknowledged: version, refused: refused.map(({ reason }) => described(reason)) };
+  }
+  throw new Error("expected the disk to fill up, found room for 1,000 events; lower the limit");
 }
 
 async function meetReadOnlyDisk(storage: Storage) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Unavailable } from "../../core/ports/event_store.ts";
-import { appendNext, openReader, placeOf, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
+import { appendNext, openReader, placeOf, sampleEvent, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { startStorageWorker } from "./storage.ts";
 import { keptLog, openTemporary, temporaryDirectory } from "./test_storage.ts";
 import { openStorage } from "./storage.ts";
@@ -72,6 +72,21 @@ describe("a storage thread that dies", () => {
       assertEquals((await storage.readModels.get(model, ["a"])).size, 1);
     });
   }
+});
+
+describe("a group that SQLite refuses", () => {
+  it("is not stored at all, neighbours included, and the next one is", async () => {
+    await using storage = await openTemporary();
+    const { store } = storage;
+    const append = (id: string, eventVersion: number) =>
+      store.append(streamOf(id), { expectedVersion: 0, events: [...sampleEvents(1), sampleEvent({ eventVersion })] });
+    const outcomes = await Promise.allSettled([append("before", 1), append("wrong", 1.5), append("after", 1)]);
+    assertEquals(outcomes.map(({ status }) => status), ["rejected", "rejected", "rejected"]);
+    const versions = await Promise.all(["before", "wrong", "after"].map((id) => store.version(streamOf(id))));
+    assertEquals(versions, [0, 0, 0]);
+    assertEquals(await append("before", 1), "applied");
+    assertEquals(storage.health(), { status: "pass" });
+  });
 });
 
 describe("a storage that is closed", () => {

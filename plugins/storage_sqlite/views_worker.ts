@@ -21,12 +21,16 @@ self.onmessage = ({ data }: MessageEvent<ViewsRequest>) => {
 
 function reply(request: ViewsRequest): ViewsReply {
   if ("open" in request) return open(request.open);
+  if ("close" in request) return close();
   if (file === undefined) throw new Error("expected views.db to be open, found it closed; open it first");
   if ("write" in request) return file.write(request.write);
   if ("prepare" in request) return file.prepare(request.prepare.incarnation, request.prepare.indexes);
   if ("discard" in request) return file.discard(request.discard);
-  if (!("close" in request)) throw new Error("expected open, prepare, write, discard or close, found another message");
-  file.close();
+  throw new Error("expected open, prepare, write, discard or close, found another message");
+}
+
+function close(): ViewsReply {
+  file?.close();
   file = undefined;
   return { done: true };
 }

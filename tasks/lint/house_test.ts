@@ -36,6 +36,7 @@ const importCases: Twins[] = [
   importTwins("plugins/http/mod.ts", "../../core/testing.ts", "../../core/mod.ts"),
   importTwins("plugins/http/mod.ts", "../../core/testing/clock.ts", "../../core/ports/clock.ts"),
   importTwins("plugins/http/mod.ts", "fast-check", "hono"),
+  importTwins("plugins/storage/migrations.ts", "../../schema/sqlite/mod.ts", "../../schema/sqlite/001_events.sql"),
   importTwins("plugins/http/mod.ts", "https://deno.land/x/thing.ts", "npm:thing@1"),
   importTwins("plugins/http/mod.ts", "../../tests/contract/event_store.ts", "node:sqlite"),
   importTwins("plugins/http/routes_test.ts", "../console/mod.ts", "@std/testing/bdd"),

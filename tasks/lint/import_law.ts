@@ -78,10 +78,15 @@ function moduleLaw(home: string): Law {
 
 function pluginLaw(home: string): Law {
   return {
-    expected: `a plugin to import only core/, its drivers and files of ${home}`,
+    expected: `a plugin to import only core/, its drivers, statements of schema/ and files of ${home}`,
     instead: "require a service of the other plugin by its ref, or move the shared part to core/",
-    allows: ({ specifier, target }) => target.startsWith(home) || isCoreForPlugins(target) || isDriver(specifier),
+    allows: ({ specifier, target }) =>
+      target.startsWith(home) || isCoreForPlugins(target) || isStatements(target) || isDriver(specifier),
   };
+}
+
+function isStatements(target: string): boolean {
+  return target.startsWith("schema/") && /\.(sql|cql)$/.test(target);
 }
 
 function coreLaw(rooms: string[], packages: string[], { mayTest = false } = {}): Law {

@@ -101,6 +101,16 @@ function live(open: OpenChangeSource): void {
     }
   });
 
+  it("tells a live event exactly as the store gives it back", async () => {
+    await using opened = await open();
+    await using reader = openReader(opened.source);
+    const list = [1];
+    const data = { list, left_out: undefined, hard: HARD_JSON };
+    await appendNext(opened.store, streamOf("a"), [sampleEvent({ data, userId: "\ud800\0" })]);
+    list.push(2);
+    assertEquals(await reader.until(1), await opened.store.read(streamOf("a"), { after: 0, limit: 1 }));
+  });
+
   it("hands over from history to live without a gap or a double while 8 writers append", async () => {
     await using opened = await open();
     const writer = async (id: string) => {

@@ -57,6 +57,15 @@ function roundTrip(open: OpenEventStore): void {
     }
   });
 
+  it("stores what JSON says of the data", async () => {
+    await using opened = await open();
+    const data = { kept: 1, left_out: undefined, nested: { left_out: undefined }, list: [undefined] };
+    await appendNext(opened.store, streamOf("a"), [sampleEvent({ data, metadata: data })]);
+    const [event] = await opened.store.read(streamOf("a"), { after: 0, limit: 1 });
+    assertEquals(event?.data, { kept: 1, nested: {}, list: [null] });
+    assertEquals(event?.metadata, event?.data);
+  });
+
   it("does not share memory with its callers", async () => {
     await using opened = await open();
     const data = { list: [1] };

@@ -111,7 +111,7 @@ describe("CommandBus", () => {
     assertEquals((await historyOf(rig)).map(({ data }) => data.by), [1, 2]);
   });
 
-  it("refuses a key with another body, keeps keys of principals apart, and forgets nothing of the last 1,024", async () => {
+  it("refuses a key with another body, keeps principals apart, and knows the last 1,024 keys", async () => {
     await using rig = await open();
     await count(rig, 1, { key: "k" });
     assertEquals((await count(rig, 2, { key: "k" })).is, "key_reused");
