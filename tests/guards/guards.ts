@@ -122,7 +122,7 @@ export const guards: readonly Guard[] = [
     promise: "a parked aggregate is told to who waits for it, at once",
     file: "core/engine/queries.ts",
     find: 'return "parked";',
-    replace: "continue;",
+    replace: 'return "behind";',
     test: SUBSCRIPTION,
   },
   {

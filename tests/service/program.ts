@@ -29,9 +29,9 @@ export class Program implements AsyncDisposable {
     return this.#stderr.text;
   }
 
-  /** The first match on standard output or error; rejects with all output when the process ends without. */
-  async whenPrinted(pattern: RegExp): Promise<RegExpExecArray> {
-    const found = Promise.any([this.#stdout.match(pattern), this.#stderr.match(pattern)]);
+  /** The first match on standard output, past `from` there, or on standard error; rejects when the process ends. */
+  async whenPrinted(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+    const found = Promise.any([this.#stdout.match(pattern, from), this.#stderr.match(pattern)]);
     try {
       return await within(found, 30_000, `${pattern} to be printed`);
     } catch (error) {
@@ -121,9 +121,9 @@ class Printed {
     this.#ring();
   }
 
-  async match(pattern: RegExp): Promise<RegExpExecArray> {
+  async match(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
     for (;;) {
-      const found = pattern.exec(this.text);
+      const found = pattern.exec(this.text.slice(from));
       if (found !== null) return found;
       if (this.#ended) throw new Error("the process ended");
       await this.#more.promise;

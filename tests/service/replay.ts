@@ -2,7 +2,9 @@ import { assertEquals } from "@std/assert";
 import { z } from "zod";
 import type { Message } from "../../core/model/message.ts";
 import type { Projection } from "../../core/model/projection.ts";
-import type { Envelope } from "./journal.ts";
+import account from "../../modules/account/mod.ts";
+import order from "../../modules/order/mod.ts";
+import { type Envelope, type Journal, readHistories } from "./journal.ts";
 import { type Answer, assertStatus, type Service } from "./service.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -33,8 +35,22 @@ export async function readView(
   return items;
 }
 
+/** Reads all histories, holds them against the journal, and every view of accounts and orders against their replay. */
+export async function assertAllTrue(service: Service, journal: Journal): Promise<void> {
+  const histories = await readHistories(service, journal.paths());
+  journal.check(histories);
+  for (const { path, projections = [] } of [account, order]) {
+    const isOurs = ([each]: readonly [string, unknown]) => each.startsWith(`/${path}/`);
+    const ours = [...histories].filter(isOurs).map(([, history]) => history);
+    const tokens = [...journal.tokens()].filter(isOurs).map(([, token]) => token);
+    for (const projection of projections) {
+      await assertEqualsReplay(service, projection, { histories: ours, tokens });
+    }
+  }
+}
+
 /** Holds a view against its projection's replay of the histories of one kind of aggregate, one after the other. */
-export async function assertEqualsReplay(
+async function assertEqualsReplay(
   service: Service,
   projection: Projection,
   { histories, tokens }: { histories: Iterable<readonly Envelope[]>; tokens: Iterable<string> },

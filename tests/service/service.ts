@@ -9,6 +9,8 @@ export type Options = {
   readonly environment?: Readonly<Record<string, string>>;
   /** What a shell does before it becomes the service. */
   readonly prelude?: string;
+  /** `mount`: what the prelude mounts is seen by the service alone. Root only. */
+  readonly namespace?: "mount";
   /** Instead of `start`. */
   readonly task?: "dev";
 };
@@ -69,6 +71,11 @@ export class Service implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.program[Symbol.asyncDispose]();
+    this.close();
+  }
+
+  /** Closes the connections to it; the process goes on. */
+  close(): void {
     this.#client.close();
   }
 }
@@ -84,16 +91,16 @@ export async function startService(options: Options): Promise<Service> {
   }
 }
 
-/** The service once it has printed its URLs. */
-export async function whenReady(program: Program): Promise<Service> {
-  const [, url = "", operatorUrl = ""] = await program.whenPrinted(
-    /service +(http:\/\/[^\s]+)\n +operators +(http:\/\/[^\s]+)\/metrics\n[^]*curl http:.*\n/,
-  );
+/** The service once it has printed its URLs, after so many characters of other output. */
+export async function whenReady(program: Program, from = 0): Promise<Service> {
+  const [, url = "", operatorUrl = ""] = await program.whenPrinted(WELCOME, from);
   return new Service(program, { url, operatorUrl });
 }
 
+const WELCOME = /Annals is ready\.\n +service +(http:\S+)\n +operators +(http:\S+)\/metrics\n[^]*\n +curl http:\S+\n\n/;
+
 /** The process, whether it comes up or not. */
-export function launch({ directory, modules, environment = {}, prelude, task }: Options): Program {
+export function launch({ directory, modules, environment = {}, prelude, namespace, task }: Options): Program {
   const variables = {
     ...surroundings(),
     HOST: "127.0.0.1",
@@ -108,7 +115,8 @@ export function launch({ directory, modules, environment = {}, prelude, task }: 
   assertEquals([command, args.at(-1)], ["deno", "main.ts"]);
   if (prelude === undefined) return new Program(command, { args, environment: variables });
   const script = `${prelude}; exec ${[command, ...args].join(" ")}`;
-  return new Program("sh", { args: ["-c", script], environment: variables });
+  const shell = namespace === undefined ? "sh" : "unshare --mount sh";
+  return new Program("sh", { args: ["-c", `exec ${shell} -c "$0"`, script], environment: variables });
 }
 
 /** Runs the service to an end that is expected to come by itself. */

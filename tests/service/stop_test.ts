@@ -38,14 +38,14 @@ describe("SIGTERM", () => {
     assertEquals((await timed(service.end("SIGTERM"))).code, 0);
   });
 
-  it("answers or gives up a body that never ends, in time", async () => {
+  it("answers 408 to a body that never ends, in time", async () => {
     await using directory = await temporaryDirectory();
     await using service = await startService({ directory: directory.path });
     using connection = await connect(service);
     await beginCommand(connection);
     assertEquals((await timed(service.end("SIGTERM"))).code, 0);
     const answer = await new Response(connection.readable).text();
-    assert(answer === "" || answer.startsWith("HTTP/1.1 408 "), answer);
+    assert(answer.startsWith("HTTP/1.1 408 "), answer);
     await using again = await startService({ directory: directory.path });
     assertStatus(await again.get("/accounts/acc-001"), 404);
   });
@@ -133,7 +133,7 @@ async function whenDoorIsShut(service: Service): Promise<void> {
     try {
       using _connection = await connect(service);
     } catch (error) {
-      if (error instanceof Deno.errors.ConnectionRefused) return;
+      if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.ConnectionReset) return;
       throw error;
     }
   }
