@@ -2,6 +2,7 @@ import { startApp } from "./core/engine/app.ts";
 import { kernel } from "./core/engine/kernel.ts";
 import { StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
+import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
@@ -14,16 +15,19 @@ const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, () => stopping.signal.aborted ? Deno.exit(1) : stopping.abort());
 }
+const stopped = new Promise<never>((_, reject) => {
+  stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason));
+});
 
 try {
   const environment = Deno.env.toObject();
-  const modules = await discoverModules(modulesDirectory(environment.MODULES_DIR));
-  const plugins = [logging, metrics, storageSqlite, kernel(modules), cdcStreamer, http];
+  const modules = await Promise.race([discoverModules(modulesDirectory(environment.MODULES_DIR)), stopped]);
+  const plugins = [logging, metrics, storageSqlite, kernel(modules), cdcStreamer, brokerLocal, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);
   console.log(welcome(publicUrl, operatorUrl));
-  if (!stopping.signal.aborted) await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));
+  await stopped.catch(() => {});
   await app.stop();
   Deno.exit(0);
 } catch (error) {
@@ -34,6 +38,9 @@ try {
 
 function modulesDirectory(given: string | undefined): URL {
   if (given === undefined) return new URL("modules/", import.meta.url);
+  if (given === "") {
+    throw new StartError("Cannot use MODULES_DIR: expected a directory, found nothing; name one or unset it");
+  }
   return new URL(`${given.replace(/\/*$/, "")}/`, `file://${Deno.cwd()}/`);
 }
 

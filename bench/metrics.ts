@@ -38,7 +38,9 @@ export async function whenCaughtUp(service: Service, { pollMs = POLL_MS } = {}):
     const { isCaughtUp } = await Metrics.of(service);
     const afterMs = performance.now() - sinceMs;
     if (isCaughtUp) return { afterMs };
-    if (afterMs > CAUGHT_UP_WITHIN_MS) throw new Error(`expected projections to catch up, found lag after ${afterMs} ms`);
+    if (afterMs > CAUGHT_UP_WITHIN_MS) {
+      throw new Error(`expected projections to catch up, found lag after ${afterMs} ms`);
+    }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

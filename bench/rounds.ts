@@ -1,5 +1,6 @@
-import { Child, scratchDirectory, type Service, startService } from "../tasks/child.ts";
+import { Child, scratchDirectory, type Service, startService, V8_FLAGS } from "../tasks/child.ts";
 import { fsyncP99Us } from "./disk.ts";
+import { type Durability, readDurability } from "./machine.ts";
 import { type Kind, type Load, load, openAccounts } from "./load.ts";
 import { Metrics, whenCaughtUp } from "./metrics.ts";
 import { processorUs } from "./process.ts";
@@ -31,7 +32,9 @@ type Shape = { readonly kind: Kind; readonly connections: number; readonly secon
 
 const MOST = 128;
 
-export async function measureRounds(options: RoundsOptions): Promise<readonly Round[]> {
+export async function measureRounds(
+  options: RoundsOptions,
+): Promise<{ readonly rounds: readonly Round[]; readonly durability: Durability }> {
   await using directory = await scratchDirectory("bench");
   await using echo = await startEcho();
   await using service = await startService(directory.path);
@@ -46,7 +49,7 @@ export async function measureRounds(options: RoundsOptions): Promise<readonly Ro
     options.say(`round ${at}: ${summary(round)}`);
     rounds.push(round);
   }
-  return rounds;
+  return { rounds, durability: readDurability(directory.path) };
 }
 
 async function measureRound(servers: Servers, directory: string, options: RoundsOptions): Promise<Round> {
@@ -88,7 +91,7 @@ async function loadService({ service }: Servers, shape: Shape): Promise<Taken> {
 
 async function startEcho(): Promise<Child & { readonly url: string }> {
   const child = await Child.start({
-    args: ["run", "--no-prompt", "--allow-net=127.0.0.1", "bench/echo.ts"],
+    args: ["run", ...V8_FLAGS, "--no-prompt", "--allow-net=127.0.0.1", "bench/echo.ts"],
     ready: /echo (http:\S+) ready/,
   });
   return Object.assign(child, { url: child.printed[1] ?? "" });

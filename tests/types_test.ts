@@ -69,6 +69,25 @@ describe("In a module", () => {
     // @ts-expect-error: the state has no such field
     defineModule({ ...declared, creates: [], present: (state) => ({ shown: state.colour }) });
   });
+  it("presenting what its schema does not say does not compile", () => {
+    const presented = z.strictObject({ shown: z.string() });
+    defineModule({ ...declared, creates: [], presented, present: (state) => ({ shown: state.status }) });
+    // @ts-expect-error: shown is text
+    defineModule({ ...declared, creates: [], presented, present: (state) => ({ shown: state }) });
+  });
+});
+
+describe("In a publication", () => {
+  it("a field the event does not have does not compile", () => {
+    defineModule({ ...declared, creates: [], publish: (event) => event.type === "Broken" ? undefined : event });
+    // @ts-expect-error: no event of that name
+    defineModule({ ...declared, creates: [], publish: (event) => event.type === "Dimmed" ? undefined : event });
+  });
+  it("a public event without a type does not compile", () => {
+    defineModule({ ...declared, creates: [], publish: () => ({ type: "LampSwitched" }) });
+    // @ts-expect-error: the type is missing
+    defineModule({ ...declared, creates: [], publish: () => ({ kind: "LampSwitched" }) });
+  });
 });
 
 const document = z.strictObject({ switched: z.int(), last: z.string() });

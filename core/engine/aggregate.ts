@@ -3,8 +3,10 @@ import type { Fields, Message } from "../model/message.ts";
 import type { NewEvent, RecordedEvent, Stream } from "../ports/event_store.ts";
 import type { EventStore } from "../ports/event_store.ts";
 import type { Snapshot, Snapshots } from "../ports/snapshots.ts";
+import type { Log } from "../ports/telemetry.ts";
 import { jsonSize } from "./json_size.ts";
 import { KnownCommands } from "./known_commands.ts";
+import { asStored } from "./plain_json.ts";
 import type { Served } from "./registry.ts";
 
 /** A stream folded up to `version`. Owned by whoever loaded it; `state` itself is never changed in place. */
@@ -18,17 +20,19 @@ export type Aggregate = {
 };
 
 export const SNAPSHOT_EVERY_EVENTS = 100;
-const PAGE_EVENTS = 500;
+const PAGE_EVENTS = 100;
 const KNOWN_COMMAND_BYTES = 160;
 
 /** Loads aggregates: the newest snapshot that is true to the stream, and the events after it. */
 export class AggregateLoader {
   readonly #store: EventStore;
   readonly #snapshots: Snapshots;
+  readonly #log: Log;
 
-  constructor(store: EventStore, snapshots: Snapshots) {
+  constructor({ store, snapshots, log }: { store: EventStore; snapshots: Snapshots; log: Log }) {
     this.#store = store;
     this.#snapshots = snapshots;
+    this.#log = log;
   }
 
   async load(served: Served, id: string): Promise<Aggregate> {
@@ -36,7 +40,7 @@ export class AggregateLoader {
     const aggregate = await this.#fromSnapshot(served, stream) ?? newAggregate(served);
     const start = aggregate.version;
     await foldPages(this.#store, stream, { served, aggregate });
-    if (aggregate.version - start >= SNAPSHOT_EVERY_EVENTS) await this.saveSnapshot(served, id, aggregate);
+    if (aggregate.version - start >= SNAPSHOT_EVERY_EVENTS) this.saveSnapshot(served, id, aggregate);
     return aggregate;
   }
 
@@ -48,11 +52,15 @@ export class AggregateLoader {
     return aggregate;
   }
 
-  async saveSnapshot(served: Served, id: string, aggregate: Aggregate): Promise<void> {
-    const { version, eventId, state, timestamp, known } = aggregate;
+  /** Nobody waits for a snapshot, and nothing fails without it: it only saves time later. */
+  saveSnapshot(served: Served, id: string, { version, eventId, state, timestamp, known }: Aggregate): void {
     const content = { state, timestamp, known: known.entries() };
     const stream = { aggregateType: served.module.name, aggregateId: id };
-    await this.#snapshots.save(stream, { version, eventId, content, fingerprint: served.fingerprint });
+    const snapshot = { version, eventId, content, fingerprint: served.fingerprint };
+    this.#snapshots.save(stream, snapshot).catch((error: unknown) => {
+      const fields = { module: served.module.name, reason: String(error) };
+      this.#log.debug("A snapshot was not saved; loading this stream takes longer until the next one", fields);
+    });
   }
 
   async #fromSnapshot(served: Served, stream: Stream): Promise<Aggregate | undefined> {
@@ -80,8 +88,13 @@ export function messageOf(event: Pick<NewEvent, "eventType" | "data">): Message 
 
 /** Takes one stored event into the aggregate. */
 export function fold(served: Served, aggregate: Aggregate, event: RecordedEvent): void {
-  aggregate.state = served.module.decider.evolve(aggregate.state, messageOf(event), event);
+  aggregate.state = evolve(served, aggregate.state, event);
   advance(aggregate, event);
+}
+
+/** The state behind an event: the same now, after a restart, and from a snapshot. */
+export function evolve(served: Served, state: Fields, event: RecordedEvent): Fields {
+  return asStored(served.module.decider.evolve(state, messageOf(event), event));
 }
 
 /** Takes note of an event that is already in the state. */

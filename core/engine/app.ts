@@ -57,6 +57,7 @@ class StartedApp implements App {
   readonly #services: Services = new Map();
   readonly #healths = new Map<string, () => Health>();
   readonly #stack = new AsyncDisposableStack();
+  readonly #stopping = new AbortController();
   #deadline: Deadline | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -64,6 +65,7 @@ class StartedApp implements App {
     this.#runtime = runtime;
     const lifecycle: Lifecycle = {
       phase: () => this.phase,
+      stopping: this.#stopping.signal,
       health: () => new Map([...this.#healths].map(([name, health]) => [name, health()])),
     };
     this.#services.set(runtimeRef.ref, runtime).set(lifecycleRef.ref, lifecycle);
@@ -86,6 +88,7 @@ class StartedApp implements App {
 
   stop(): Promise<void> {
     this.phase = "stopping";
+    this.#stopping.abort();
     return this.#stopped ??= this.#stack.disposeAsync().finally(() => this.#deadline?.done());
   }
 }

@@ -1,14 +1,17 @@
 import { streamKey, Unavailable } from "../ports/event_store.ts";
 import type { CommandBus, CommandOutcome, CommandRequest } from "./command_bus.ts";
 import { type CommandBusParts, commitTogether } from "./commit.ts";
+import { jsonSize } from "./json_size.ts";
 
 const MAX_WAITING = 10_000;
+const MAX_WAITING_BYTES = 64_000_000;
 const MAX_WAITING_PER_STREAM = 1_000;
 const MAX_DECIDED_TOGETHER = 100;
 const MAX_ATTEMPTS = 5;
 
 type Waiting = {
   readonly request: CommandRequest;
+  readonly bytes: number;
   readonly resolve: (outcome: CommandOutcome | Promise<CommandOutcome>) => void;
 };
 
@@ -21,6 +24,7 @@ export class CommandQueue implements CommandBus {
   readonly #parts: CommandBusParts;
   readonly #queues = new Map<string, Waiting[]>();
   #waiting = 0;
+  #waitingBytes = 0;
   #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: CommandBusParts) {
@@ -30,7 +34,9 @@ export class CommandQueue implements CommandBus {
   async execute(request: CommandRequest): Promise<CommandOutcome> {
     const done = this.#parts.metrics.begin(request.served.module.name, request.command.type);
     try {
-      const outcome = await new Promise<CommandOutcome>((resolve) => this.#enqueue({ request, resolve }));
+      const outcome = await new Promise<CommandOutcome>((resolve) =>
+        this.#enqueue({ request, bytes: jsonSize(request.command), resolve })
+      );
       done(outcome);
       return outcome;
     } catch (error) {
@@ -48,10 +54,10 @@ export class CommandQueue implements CommandBus {
     const { served, id } = entry.request;
     const key = streamKey({ aggregateType: served.module.name, aggregateId: id });
     const queue = this.#queues.get(key);
-    if (this.#waiting >= MAX_WAITING || (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM) {
-      return entry.resolve({ is: "overloaded" });
-    }
-    this.#waiting += 1;
+    const isFull = this.#waiting >= MAX_WAITING || this.#waitingBytes + entry.bytes > MAX_WAITING_BYTES ||
+      (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM;
+    if (isFull) return entry.resolve({ is: "overloaded" });
+    this.#count(entry, 1);
     if (queue !== undefined) {
       queue.push(entry);
       return;
@@ -61,12 +67,18 @@ export class CommandQueue implements CommandBus {
     this.#drain(key, fresh);
   }
 
+  #count({ bytes }: Waiting, change: 1 | -1): void {
+    this.#waiting += change;
+    this.#waitingBytes += change * bytes;
+  }
+
   async #drain(key: string, queue: Waiting[]): Promise<void> {
     for (;;) {
       const [first, ...others] = queue.splice(0, MAX_DECIDED_TOGETHER);
       if (first === undefined) break;
-      const left = await executeTogether(this.#parts, key, [first, ...others]);
-      this.#waiting -= 1 + others.length - left.length;
+      const batch = [first, ...others] as const;
+      const left = await executeTogether(this.#parts, key, batch);
+      for (const entry of batch.slice(0, batch.length - left.length)) this.#count(entry, -1);
       queue.unshift(...left);
     }
     this.#queues.delete(key);

@@ -1,7 +1,7 @@
 import { type EventStore, type Stream, Unavailable } from "../ports/event_store.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Log } from "../ports/telemetry.ts";
-import { advance, type Aggregate, type AggregateLoader, SNAPSHOT_EVERY_EVENTS } from "./aggregate.ts";
+import { advance, type Aggregate, type AggregateLoader, newAggregate, SNAPSHOT_EVERY_EVENTS } from "./aggregate.ts";
 import type { CommandOutcome, CommandRequest } from "./command_bus.ts";
 import type { CommandMetrics } from "./command_metrics.ts";
 import { beginDraft, decideNext, type Decision, type Draft } from "./decide.ts";
@@ -31,17 +31,34 @@ export async function commitTogether(
   key: string,
   requests: readonly [CommandRequest, ...CommandRequest[]],
 ): Promise<Commit> {
+  const [{ served, id, isFresh = false }] = requests;
+  const cached = parts.cache.get(key);
+  if (cached !== undefined) return await commitOn(parts, key, { requests, aggregate: cached, from: "cache" });
+  if (isFresh) {
+    const commit = await commitOn(parts, key, { requests, aggregate: newAggregate(served), from: "guess" });
+    if (commit !== "conflict") return commit;
+  }
+  return await commitOn(parts, key, { requests, aggregate: await parts.loader.load(served, id), from: "stream" });
+}
+
+type Base = {
+  readonly requests: readonly [CommandRequest, ...CommandRequest[]];
+  readonly aggregate: Aggregate;
+  /** Under a fresh id there should be nothing: an append as version 1 proves it, at less cost than a read. */
+  readonly from: "cache" | "guess" | "stream";
+};
+
+async function commitOn(parts: CommandBusParts, key: string, { requests, aggregate, from }: Base): Promise<Commit> {
   const [{ served, id }] = requests;
   const stream = { aggregateType: served.module.name, aggregateId: id };
-  const cached = parts.cache.get(key);
-  const aggregate = cached ?? await parts.loader.load(served, id);
   const draft = beginDraft(aggregate);
   const decisions = decideAll(draft, requests, parts.runtime);
   if (draft.events.length === 0) {
-    const stale = cached !== undefined && !parts.store.soleWriter &&
+    if (from === "guess") return "conflict";
+    const stale = from === "cache" && !parts.store.soleWriter &&
       await parts.store.version(stream) !== aggregate.version;
     if (stale) return "conflict";
-    if (cached === undefined) parts.cache.set(key, aggregate);
+    if (from === "stream") parts.cache.set(key, aggregate);
   } else {
     const { events } = draft;
     const outcome = await parts.store.append(stream, { expectedVersion: aggregate.version, events });
@@ -72,7 +89,7 @@ function decideAll(draft: Draft, requests: readonly CommandRequest[], runtime: R
 
 /** Takes an applied draft into the live cache, and a snapshot whenever the stream has passed another hundred events. */
 function keep(
-  { cache, loader, log }: CommandBusParts,
+  { cache, loader }: CommandBusParts,
   key: string,
   { request: { served, id }, draft }: { request: CommandRequest; draft: Draft },
 ): void {
@@ -81,13 +98,7 @@ function keep(
   for (const event of draft.events) advance(aggregate, event);
   cache.set(key, aggregate);
   const due = Math.floor(before / SNAPSHOT_EVERY_EVENTS) < Math.floor(aggregate.version / SNAPSHOT_EVERY_EVENTS);
-  if (!due) return;
-  loader.saveSnapshot(served, id, aggregate).catch((error: unknown) => {
-    log.warn("A snapshot was not saved; loading this stream takes longer until the next one", {
-      module: served.module.name,
-      reason: String(error),
-    });
-  });
+  if (due) loader.saveSnapshot(served, id, aggregate);
 }
 
 async function outcomeOf(parts: CommandBusParts, stream: Stream, decision: Settled): Promise<CommandOutcome> {

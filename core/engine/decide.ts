@@ -1,10 +1,11 @@
 import type { Message } from "../model/message.ts";
 import type { RecordedEvent } from "../ports/event_store.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import type { Aggregate } from "./aggregate.ts";
+import { type Aggregate, evolve } from "./aggregate.ts";
 import type { CommandOutcome, CommandRequest, Precondition } from "./command_bus.ts";
 import { jsonSize } from "./json_size.ts";
 import { type CommandIdentity, identifyCommand, type KnownCommand } from "./known_commands.ts";
+import { asStored } from "./plain_json.ts";
 import { parseEvent } from "./registry.ts";
 
 export const MAX_EVENTS_PER_COMMIT = 100;
@@ -68,14 +69,13 @@ function take(draft: Draft, { request, identity, now, messages, newId }: Decided
   let { state } = draft;
   let bytes = 0;
   const events = messages.map((message, at): RecordedEvent => {
-    const parsed = parseEvent(served, message);
-    const event = record(request, parsed, {
+    const event = record(request, asStored(parseEvent(served, message)), {
       sequenceNumber: draft.version + at + 1,
       eventId: newId(),
       identity,
       now,
     });
-    state = served.module.decider.evolve(state, parsed, event);
+    state = evolve(served, state, event);
     bytes += jsonSize(event.data);
     return event;
   });

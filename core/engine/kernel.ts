@@ -10,7 +10,9 @@ import { AggregateLoader } from "./aggregate.ts";
 import { commandBusRef } from "./command_bus.ts";
 import { createCommandMetrics } from "./command_metrics.ts";
 import { CommandQueue } from "./command_queue.ts";
+import { lifecycleRef } from "./lifecycle.ts";
 import { LIVE_CACHE_BYTES, LiveCache } from "./live_cache.ts";
+import { Demand } from "./demand.ts";
 import { createProjector } from "./projector.ts";
 import { createQueries, queriesRef } from "./queries.ts";
 import { createRegistry, type FoundModule, registryRef } from "./registry.ts";
@@ -28,24 +30,26 @@ export function kernel(found: readonly FoundModule[]) {
       runtime: runtimeRef,
       log: logRef,
       telemetry: telemetryRef,
+      lifecycle: lifecycleRef,
     },
     config: z.object({
       /** Bytes of folded states kept in memory. */
       LIVE_CACHE_BYTES: z.coerce.number().int().positive().default(LIVE_CACHE_BYTES),
     }),
-    async start({ services: { store, snapshots, readModels, runtime, log, telemetry }, config }) {
-      const loader = new AggregateLoader(store, snapshots);
+    async start({ services: { store, snapshots, readModels, runtime, log, telemetry, lifecycle }, config }) {
+      const loader = new AggregateLoader({ store, snapshots, log });
       const cache = new LiveCache(config.LIVE_CACHE_BYTES);
       const metrics = createCommandMetrics(telemetry, runtime);
       const commandBus = new CommandQueue({ store, loader, cache, runtime, log, metrics });
+      const demand = new Demand(runtime);
       const views = [...registry.views.values()];
       for (const { model } of views) await readModels.prepare(model);
       return {
         services: {
           registry,
           commandBus,
-          queries: createQueries({ store, loader, cache, readModels, runtime }),
-          projectors: views.map((view) => createProjector(view, readModels)),
+          queries: createQueries({ store, loader, cache, readModels, runtime, demand, stopping: lifecycle.stopping }),
+          projectors: views.map((view) => createProjector(view, { readModels, demand })),
         },
         stop: () => commandBus.whenIdle(),
       };

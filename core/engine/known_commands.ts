@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Message } from "../model/message.ts";
 import type { Principal } from "../model/module.ts";
 
@@ -11,14 +11,25 @@ export type CommandIdentity = { readonly commandId: string; readonly commandHash
 export const KNOWN_COMMANDS_PER_STREAM = 1024;
 
 /**
- * The body is hashed with the key as secret, so that stored hashes of small bodies cannot be guessed. A parsed command
- * has its fields in the schema's order, so equal commands have equal text.
+ * The key is hashed along as a secret, so that stored hashes of small bodies cannot be guessed; it has no NUL, so no
+ * other key and body give the same text. Keys are sorted, so equal commands have
+ * equal text. Hashed in one call: an HMAC takes eight times as long here.
  */
 export function identifyCommand(principal: Principal, key: string, command: Message): CommandIdentity {
   return {
-    commandId: createHash("sha256").update(`${principal.sub}\0${key}`).digest("base64url"),
-    commandHash: createHmac("sha256", key).update(JSON.stringify(command)).digest("base64url"),
+    commandId: hash("sha256", `${principal.sub}\0${key}`, "base64url"),
+    commandHash: hash("sha256", `${key}\0${JSON.stringify(sorted(command))}`, "base64url"),
   };
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  return Object.fromEntries(Object.entries(value).sort(byKey).map(([key, item]) => [key, sorted(item)]));
+}
+
+function byKey([left]: [string, unknown], [right]: [string, unknown]): number {
+  return left < right ? -1 : 1;
 }
 
 /** The last keyed commands of one stream, oldest forgotten first. */

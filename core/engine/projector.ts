@@ -5,7 +5,9 @@ import type { ProgressUpdate } from "../ports/progress.ts";
 import type { ReadModels } from "../ports/read_models.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import { messageOf } from "./aggregate.ts";
+import type { Demand } from "./demand.ts";
 import { jsonSize } from "./json_size.ts";
+import { asStored } from "./plain_json.ts";
 import type { ServedView } from "./registry.ts";
 
 /** What is known of a document: what is stored, or that there is none. */
@@ -13,12 +15,17 @@ type Known = { readonly version: number; readonly document: Fields | undefined }
 
 const NONE: Known = { version: 0, document: undefined };
 const DOCUMENT_CACHE_BYTES = 8 * 1024 * 1024;
+/** Many small commits cost more than the events in them: under load a read model is this old, unless a reader waits. */
+const REST_MS = 50;
 
 /**
  * The subscriber that fills a read model. A document of one stream carries the sequence number of the event it shows,
  * so that an event delivered again changes nothing; one over several streams counts its writes.
  */
-export function createProjector(view: ServedView, readModels: ReadModels): Subscriber {
+export function createProjector(
+  view: ServedView,
+  { readModels, demand }: { readonly readModels: ReadModels; readonly demand: Demand },
+): Subscriber {
   const { projection: { on }, model } = view;
   const handled = Object.keys(on).filter((type) => on[type] !== undefined);
   const documents = new DocumentCache(view, readModels);
@@ -30,6 +37,7 @@ export function createProjector(view: ServedView, readModels: ReadModels): Subsc
       const keys = new Set(events.flatMap((event) => keysOrNone(view, event)));
       return new Unit(view, documents, await documents.get(keys));
     },
+    rest: (signal) => demand.rest(model.incarnation, { ms: REST_MS, signal }),
   };
 }
 
@@ -71,7 +79,7 @@ class Unit implements UnitOfWork {
     const after = projection.on[event.eventType]?.(before.document, messageOf(event), event, key);
     return {
       version: ofOneStream ? event.sequenceNumber : before.version + 1,
-      document: after === undefined ? undefined : projection.document.parse(after),
+      document: after === undefined ? undefined : asStored(projection.document.parse(after)),
     };
   }
 }
@@ -105,9 +113,13 @@ class DocumentCache {
 
   /** A write that fails may have been done: what it wrote is read again. */
   async write(written: ReadonlyMap<string, Known>, progress: ProgressUpdate): Promise<void> {
-    for (const key of written.keys()) this.#cache.delete(key);
     const documents = [...written].map(([key, { version, document }]) => ({ key, version, document }));
-    await this.#readModels.write(this.#view.model, { documents, progress });
+    try {
+      await this.#readModels.write(this.#view.model, { documents, progress });
+    } catch (error) {
+      for (const key of written.keys()) this.#cache.delete(key);
+      throw error;
+    }
     for (const [key, known] of written) this.#cache.set(key, known);
   }
 }

@@ -1,11 +1,13 @@
 import type { Fields } from "../model/message.ts";
 import type { Principal, Read } from "../model/module.ts";
-import { type EventStore, type RecordedEvent, streamKey } from "../ports/event_store.ts";
+import { type EventStore, type RecordedEvent, type Stream, streamKey } from "../ports/event_store.ts";
 import { ref } from "../ports/plugin.ts";
 import type { Write } from "../ports/progress.ts";
 import type { Find, ReadModels, StoredDocument, View } from "../ports/read_models.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Aggregate, AggregateLoader } from "./aggregate.ts";
+import type { Demand } from "./demand.ts";
+import { jsonSize } from "./json_size.ts";
 import type { LiveCache } from "./live_cache.ts";
 import type { Served, ServedView } from "./registry.ts";
 import { MAX_TRIES } from "./retry.ts";
@@ -40,13 +42,22 @@ export type Shown = { readonly write: Write; readonly timeoutMs: number };
 
 export const queriesRef = ref<Queries>("queries");
 
+/** One event may take half a megabyte: a page of many is bounded by their size, and read in chunks. */
+const HISTORY_PAGE_BYTES = 4_000_000;
+const HISTORY_CHUNK_EVENTS = 50;
+
 export type QueriesParts = {
   readonly store: EventStore;
   readonly loader: AggregateLoader;
   readonly cache: LiveCache;
   readonly readModels: ReadModels;
   readonly runtime: Runtime;
+  readonly demand: Demand;
+  readonly stopping: AbortSignal;
 };
+
+/** More callers than these do not wait for a view: they are told at once that it is behind. */
+const MAX_WAITING_FOR_VIEWS = 1_000;
 
 export function createQueries(parts: QueriesParts): Queries {
   const { store, readModels } = parts;
@@ -63,10 +74,11 @@ export function createQueries(parts: QueriesParts): Queries {
     async history(served, { principal, id, after, limit }) {
       if (!mayRead(served, principal, { kind: "history", id })) return { is: "forbidden" };
       const stream = { aggregateType: served.module.name, aggregateId: id };
-      const page = await store.read(stream, { after, limit: limit + 1 });
-      if (page.length === 0 && await store.version(stream) === 0) return { is: "missing" };
-      const events = page.slice(0, limit);
-      return { is: "found", events, next: page.length > limit ? events.at(-1)?.sequenceNumber ?? null : null };
+      const events = await readHistory(store, stream, { after, limit });
+      const version = await store.version(stream);
+      if (version === 0) return { is: "missing" };
+      const last = events.at(-1)?.sequenceNumber ?? version;
+      return { is: "found", events, next: last < version ? last : null };
     },
     async find(servedView, { principal, find, shown }) {
       const { served, projection, model } = servedView;
@@ -89,8 +101,31 @@ export function createQueries(parts: QueriesParts): Queries {
   };
 }
 
-function mayRead(served: Served, principal: Principal, read: Read): boolean {
+/** Whether the module lets somebody read; for reads that are no query. */
+export function mayRead(served: Served, principal: Principal, read: Read): boolean {
   return served.module.allowRead?.(principal, read) !== false;
+}
+
+/** At most `limit` events, and fewer of large ones: a page ends behind the event that fills it. */
+async function readHistory(
+  store: EventStore,
+  stream: Stream,
+  { after, limit }: { after: number; limit: number },
+): Promise<readonly RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for (let bytes = 0; events.length < limit && bytes < HISTORY_PAGE_BYTES;) {
+    const chunk = await store.read(stream, {
+      after: events.at(-1)?.sequenceNumber ?? after,
+      limit: Math.min(limit - events.length, HISTORY_CHUNK_EVENTS),
+    });
+    if (chunk.length === 0) break;
+    for (const event of chunk) {
+      if (bytes >= HISTORY_PAGE_BYTES) break;
+      bytes += jsonSize(event.data);
+      events.push(event);
+    }
+  }
+  return events;
 }
 
 /** The cached aggregate where no other process writes, or where its stream has not moved; else the stream itself. */
@@ -117,28 +152,34 @@ async function aggregateAt(
 }
 
 async function whenShown(
-  { readModels: { progress }, runtime }: QueriesParts,
+  { store, readModels: { progress }, runtime, demand, stopping }: QueriesParts,
   { model: { incarnation: subscription } }: ServedView,
   shown: Shown | undefined,
 ): Promise<"passed" | "behind" | "parked"> {
   if (shown === undefined) return "passed";
   const { write, timeoutMs } = shown;
+  const standingNow = async () => {
+    const standing = await progress.standing(subscription, write);
+    return standing.is === "parked" && standing.parked.attempts < MAX_TRIES ? "behind" : standing.is;
+  };
+  const first = await standingNow();
+  // Nothing is waited for that was never written, like a made-up version.
+  if (first !== "behind" || await store.version(write) < write.version) return first;
+  if (demand.size >= MAX_WAITING_FOR_VIEWS) return "behind";
   const waiting = new AbortController();
-  let late = false;
-  const deadline = runtime.sleep(timeoutMs, { signal: waiting.signal }).then(() => {
-    late = true;
-  }, () => {});
+  const endDemand = demand.begin(subscription);
+  const deadline = runtime.sleep(timeoutMs, { signal: AbortSignal.any([waiting.signal, stopping]) }).catch(() => {});
+  const late = deadline.then(() => "late" as const);
   try {
     for (;;) {
       const moved = progress.whenMoved(subscription, { signal: waiting.signal });
       moved.catch(() => {});
-      const standing = await progress.standing(subscription, write);
-      if (standing.is === "passed") return "passed";
-      if (standing.is === "parked" && standing.parked.attempts >= MAX_TRIES) return "parked";
-      if (late) return "behind";
-      await Promise.race([moved, deadline]);
+      const standing = await standingNow();
+      if (standing !== "behind") return standing;
+      if (await Promise.race([moved, late]) === "late") return "behind";
     }
   } finally {
     waiting.abort();
+    endDemand();
   }
 }

@@ -86,9 +86,11 @@ function claimNames(
   claim("module name", module.name, location);
   claim("path", module.path, location);
   for (const type of Object.keys(module.events)) claim("event type", type, location);
+  refuseWrongPublish(location, module.publish);
   for (const [type, shape] of Object.entries({ ...module.commands, ...module.events })) {
     refuseReservedFields(location, type, shape);
   }
+  refuseWhatJsonLoses(location, module);
   for (const projection of module.projections ?? []) {
     if (!/^[a-z][a-z0-9_]*$/.test(projection.name)) {
       refuse(location, `its projection's name "${projection.name}" is not snake_case`);
@@ -100,6 +102,12 @@ function claimNames(
   }
 }
 
+/** A module's own types are not checked when it is found in a folder. */
+function refuseWrongPublish(location: string, publish: unknown): void {
+  if (publish === undefined || typeof publish === "function") return;
+  refuse(location, `its publish is ${JSON.stringify(publish)}, expected a function from an event to a public one`);
+}
+
 function refuseReservedFields(location: string, name: string, shape: Shape): void {
   const field = RESERVED_FIELDS.find((each) => each in shape.shape);
   if (field !== undefined) refuse(location, `${name} has a field "${field}", which the service sets itself`);
@@ -109,6 +117,18 @@ function refuseTwoIndexesOnOneField(location: string, { name, indexes = {} }: Pr
   const fields = Object.values(indexes).map((index) => index.by);
   const twice = fields.find((field, at) => fields.indexOf(field) !== at);
   if (twice !== undefined) refuse(location, `${name} has two indexes by "${twice}", so a query could mean either`);
+}
+
+/** What is kept must come back as it was: no dates, maps or transforms, which JSON and a second parse would change. */
+function refuseWhatJsonLoses(location: string, { events, state, projections = [] }: Module): void {
+  const kept = { ...events, state, ...Object.fromEntries(projections.map(({ name, document }) => [name, document])) };
+  for (const [name, schema] of Object.entries(kept)) {
+    try {
+      z.toJSONSchema(schema);
+    } catch (error) {
+      refuse(location, `${name} cannot be kept as JSON: ${error instanceof Error ? error.message : error}`);
+    }
+  }
 }
 
 function refuse(location: string, why: string): never {

@@ -1,9 +1,10 @@
 import type { Changes, ChangeSource } from "../ports/change_source.ts";
-import { type EventStore, type RecordedEvent, type Stream, streamKey, Unavailable } from "../ports/event_store.ts";
+import { type EventStore, type RecordedEvent, streamKey, Unavailable } from "../ports/event_store.ts";
 import type { Checkpoint, Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import type { Log } from "../ports/telemetry.ts";
+import { failedAt, Parking } from "./parking.ts";
 import { backoffMs, MAX_TRIES } from "./retry.ts";
 
 export type SubscriptionParts = {
@@ -14,12 +15,7 @@ export type SubscriptionParts = {
   readonly metrics: { handled(events: number): void; failed(): void };
 };
 
-/** Beyond this many, the subscriber itself is broken, not its aggregates: the subscription stops rather than go on. */
-export const MAX_PARKED = 10_000;
 const FOLLOWERS_PER_COMMIT = 100;
-
-/** A parked aggregate and when its next try is due on the monotonic clock; undefined once its tries are used up. */
-type Held = { parked: Parked; dueMs: number | undefined };
 
 /**
  * Feeds one subscriber from its durable checkpoint on: in order for each aggregate, at least once, a page at a time.
@@ -31,13 +27,15 @@ type Held = { parked: Parked; dueMs: number | undefined };
 export class Subscription {
   readonly #subscriber: Subscriber;
   readonly #parts: SubscriptionParts;
-  readonly #held = new Map<string, Held>();
+  readonly #parking: Parking;
+  #resumed = false;
   #checkpoint: Checkpoint | null = null;
   #waitingFor: string | undefined;
 
   constructor(subscriber: Subscriber, parts: SubscriptionParts) {
     this.#subscriber = subscriber;
     this.#parts = parts;
+    this.#parking = new Parking(parts.runtime);
   }
 
   get name(): string {
@@ -50,7 +48,7 @@ export class Subscription {
   }
 
   get parkedCount(): number {
-    return this.#held.size;
+    return this.#parking.size;
   }
 
   /** Why it makes no progress just now, if so. */
@@ -82,8 +80,8 @@ export class Subscription {
   async #resume(): Promise<void> {
     const { checkpoint, parked } = await this.#subscriber.progress.load(this.name);
     this.#checkpoint = checkpoint;
-    this.#held.clear();
-    for (const each of parked) this.#hold(each);
+    this.#parking.begin(parked, { fresh: !this.#resumed });
+    this.#resumed = true;
   }
 
   async #follow(signal: AbortSignal, onProgress: () => void): Promise<void> {
@@ -94,19 +92,22 @@ export class Subscription {
       signal: AbortSignal.any([signal, ended.signal]),
     })[Symbol.asyncIterator]();
     try {
-      let next = pages.next();
-      next.catch(() => {});
-      for (;;) {
+      let next = ahead(pages);
+      while (!signal.aborted) {
+        const due = this.#parking.due();
+        if (due !== undefined) await this.#catchUp(due);
         const page = await this.#firstOf(next, signal);
-        if (page === "retry due") {
-          await this.#retryDue();
-        } else {
-          if (page.done) return;
-          await this.#take(page.value);
-          next = pages.next();
-          next.catch(() => {});
-        }
         onProgress();
+        if (page === "retry due") continue;
+        if (page.done) return;
+        const { more } = page.value;
+        const committed = await this.#take(page.value);
+        // The page that is ready behind this one is read while this one is written.
+        if (more) next = ahead(pages);
+        await committed.done;
+        if (more) continue;
+        await this.#subscriber.rest?.(signal);
+        next = ahead(pages);
       }
     } finally {
       ended.abort();
@@ -114,15 +115,13 @@ export class Subscription {
     }
   }
 
-  /** The next page, or that a parked aggregate is due before one has come. */
+  /** The next page, or that a parked aggregate is due before one has come: neither waits for long for the other. */
   async #firstOf(next: Promise<IteratorResult<Changes>>, signal: AbortSignal) {
-    const { runtime } = this.#parts;
-    const dueMs = Math.min(...[...this.#held.values()].map((held) => held.dueMs ?? Infinity));
-    if (dueMs === Infinity) return await next;
+    const waitMs = this.#parking.waitMs();
+    if (waitMs === Infinity) return await next;
     const asleep = new AbortController();
-    const due = runtime.sleep(Math.max(0, dueMs - runtime.monotonicMs()), {
-      signal: AbortSignal.any([signal, asleep.signal]),
-    }).then(() => "retry due" as const);
+    const due = this.#parts.runtime.sleep(waitMs, { signal: AbortSignal.any([signal, asleep.signal]) })
+      .then(() => "retry due" as const);
     try {
       return await Promise.race([next, due]);
     } finally {
@@ -131,22 +130,25 @@ export class Subscription {
     }
   }
 
-  async #take({ events, checkpoint }: Changes): Promise<void> {
+  /** Hands a page over; it counts once what it gives back is done. */
+  async #take({ events, checkpoint }: Changes): Promise<{ readonly done: Promise<void> }> {
     const unit = await this.#subscriber.begin(events);
     const park = new Map<string, Parked>();
     for (const event of events) {
-      const key = streamKey(event);
-      const parked = this.#held.get(key)?.parked;
-      const now = parked === undefined ? await this.#attempt(unit, event) : behind(parked, event);
-      if (now !== undefined) park.set(key, this.#hold(now, parked));
+      const parked = this.#parking.get(event);
+      const now = parked === undefined ? await this.#attempt(unit, event) : this.#parking.show(parked, event);
+      if (now !== undefined) park.set(streamKey(now), now);
     }
-    await unit.commit({ checkpoint, park: [...park.values()], unpark: [] });
-    this.#checkpoint = checkpoint;
+    const done = unit.commit({ checkpoint, park: [...park.values()], unpark: [] }).then(() => {
+      this.#checkpoint = checkpoint;
+    });
+    done.catch(() => {});
+    return { done };
   }
 
   /** Undefined when the event went in, else what to park. */
   async #attempt(unit: UnitOfWork, event: RecordedEvent, before?: Parked): Promise<Parked | undefined> {
-    const { runtime, log, metrics } = this.#parts;
+    const { runtime, metrics } = this.#parts;
     try {
       const applied = unit.apply(event);
       if (applied !== undefined) await applied;
@@ -156,55 +158,46 @@ export class Subscription {
       if (error instanceof Unavailable) throw error;
       metrics.failed();
       const parked = failedAt(event, { error, before, now: new Date(runtime.now()).toISOString() });
-      const { aggregateType, eventType } = event;
-      const fields = { subscription: this.name, aggregateType, eventType, error: parked.error };
-      if (parked.attempts === 1) log.warn("A subscriber failed on an event; it will be tried again", fields);
-      if (parked.attempts === MAX_TRIES) log.error("An aggregate is parked: a subscriber keeps failing on it", fields);
+      this.#parking.hold(parked);
+      this.#report(event, parked);
       return parked;
     }
   }
 
-  #hold(parked: Parked, before?: Parked): Parked {
-    const { runtime } = this.#parts;
-    const key = streamKey(parked);
-    const known = this.#held.get(key);
-    const tried = before === undefined || before.attempts !== parked.attempts || before.from !== parked.from;
-    const dueMs = parked.attempts >= MAX_TRIES
-      ? undefined
-      : tried || known === undefined
-      ? runtime.monotonicMs() + backoffMs(Math.max(1, parked.attempts), runtime)
-      : known.dueMs;
-    this.#held.set(key, { parked, dueMs });
-    if (this.#held.size > MAX_PARKED) {
-      throw new Unavailable(`${this.name} has parked ${MAX_PARKED} aggregates: mend the projection and restart`);
-    }
-    return parked;
+  #report({ aggregateType, aggregateId, sequenceNumber, eventType }: RecordedEvent, { attempts, error }: Parked): void {
+    const { log } = this.#parts;
+    const fields = {
+      subscription: this.name,
+      aggregate_type: aggregateType,
+      aggregate_id: aggregateId,
+      sequence_number: sequenceNumber,
+      event_type: eventType,
+      error,
+    };
+    if (attempts === 1) log.warn("A subscriber failed on an event; it will be tried again", fields);
+    if (attempts === MAX_TRIES) log.error("An aggregate is parked: a subscriber keeps failing on it", fields);
   }
 
-  async #retryDue(): Promise<void> {
-    const nowMs = this.#parts.runtime.monotonicMs();
-    for (const { parked, dueMs } of [...this.#held.values()]) {
-      if (dueMs !== undefined && dueMs <= nowMs) await this.#catchUp(parked);
-    }
-  }
-
-  /** Delivers a parked aggregate's events, from the one that failed to the last that passed by, and frees it. */
-  async #catchUp(start: Parked): Promise<void> {
-    const { store } = this.#parts;
-    for (let parked = start; parked.from <= parked.through;) {
-      const limit = Math.min(FOLLOWERS_PER_COMMIT, parked.through - parked.from + 1);
-      const events = await store.read(parked, { after: parked.from - 1, limit });
-      if (events.length === 0) throw new Unavailable(`Event ${parked.from} of a parked aggregate cannot be read`);
-      const unit = await this.#subscriber.begin(events);
-      const failed = await this.#applyAll(unit, events, parked);
-      const last = events.at(-1)?.sequenceNumber ?? parked.through;
+  /**
+   * Delivers some of a parked aggregate's events, from the one that failed on, and frees it behind the last that has
+   * passed by. The others wait for the next turn, so that the feed does not wait for them.
+   */
+  async #catchUp(parked: Parked): Promise<void> {
+    const { aggregateType, aggregateId, from, through } = parked;
+    const stream = { aggregateType, aggregateId };
+    const limit = Math.min(FOLLOWERS_PER_COMMIT, through - from + 1);
+    const events = await this.#parts.store.read(stream, { after: from - 1, limit });
+    const last = events.at(-1)?.sequenceNumber;
+    if (last === undefined) throw new Unavailable(`Event ${from} of a parked aggregate cannot be read`);
+    const unit = await this.#subscriber.begin(events);
+    const failed = await this.#applyAll(unit, events, parked);
+    if (failed === undefined && last >= through) {
+      await unit.commit({ checkpoint: null, park: [], unpark: [stream] });
+      this.#parking.free(stream);
+    } else {
       const now = failed ?? { ...parked, from: last + 1, attempts: 0 };
-      const free = now.from > now.through;
-      await unit.commit({ checkpoint: null, park: free ? [] : [now], unpark: free ? [streamOf(now)] : [] });
-      if (free) this.#held.delete(streamKey(now));
-      else this.#hold(now, parked);
-      if (failed !== undefined) return;
-      parked = now;
+      await unit.commit({ checkpoint: null, park: [now], unpark: [] });
+      if (failed === undefined) this.#parking.hold(now);
     }
   }
 
@@ -218,26 +211,9 @@ export class Subscription {
   }
 }
 
-function streamOf({ aggregateType, aggregateId }: Stream): Stream {
-  return { aggregateType, aggregateId };
-}
-
-function behind(parked: Parked, event: RecordedEvent): Parked | undefined {
-  return event.sequenceNumber <= parked.through ? undefined : { ...parked, through: event.sequenceNumber };
-}
-
-function failedAt(
-  event: RecordedEvent,
-  { error, before, now }: { error: unknown; before: Parked | undefined; now: string },
-): Parked {
-  const again = before?.from === event.sequenceNumber;
-  return {
-    ...streamOf(event),
-    from: event.sequenceNumber,
-    through: Math.max(before?.through ?? 0, event.sequenceNumber),
-    attempts: again ? before.attempts + 1 : 1,
-    error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    firstFailedAt: again ? before.firstFailedAt : now,
-    lastFailedAt: now,
-  };
+/** The next page, which may never be asked for. */
+function ahead(pages: AsyncIterator<Changes>): Promise<IteratorResult<Changes>> {
+  const next = pages.next();
+  next.catch(() => {});
+  return next;
 }

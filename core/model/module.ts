@@ -10,7 +10,8 @@ export type Principal = { readonly sub: string; readonly claims: Fields };
 export type Read =
   | { readonly kind: "state" | "history"; readonly id: string }
   | { readonly kind: "view"; readonly view: string; readonly filter: Readonly<Record<string, string>> }
-  | { readonly kind: "view"; readonly view: string; readonly key: string };
+  | { readonly kind: "view"; readonly view: string; readonly key: string }
+  | { readonly kind: "topic"; readonly topic: string };
 
 /**
  * Declares an aggregate: its messages, rules and read models. Everything is typed from the schemas, so an undeclared
@@ -18,14 +19,16 @@ export type Read =
  *
  * Schemas check shape and size and must be strict at every level (`z.strictObject`); a rule with a rejection code
  * belongs in the decider. `rejections` maps each code to a sentence for people. `creates` lists the commands that may
- * be posted without an id. `present` is what a GET shows (the whole state when left out). `allow` and `allowRead` say
- * who may do what (everybody when left out).
+ * be posted without an id. `present` is what a GET shows (the whole state when left out), and `presented` its schema.
+ * `publish` turns an event into the one that the topic tells, or into none (all as they are when left out). `allow` and
+ * `allowRead` say who may do what (everybody when left out).
  */
 export function defineModule<
   const C extends Shapes,
   const E extends Shapes,
   const R extends Readonly<Record<string, string>>,
   S extends z.ZodType<Fields>,
+  P extends z.ZodType<Fields> = z.ZodType<Fields>,
 >(module: {
   readonly name: string;
   readonly path: string;
@@ -41,7 +44,9 @@ export function defineModule<
     z.output<NoInfer<S>>,
     keyof NoInfer<R> & string
   >;
-  readonly present?: (state: z.output<NoInfer<S>>) => Fields;
+  readonly presented?: P;
+  readonly present?: (state: z.output<NoInfer<S>>) => z.output<NoInfer<P>>;
+  readonly publish?: (event: MessageOf<NoInfer<E>>) => Message | undefined;
   readonly projections?: readonly Projection[];
   readonly allow?: (principal: Principal, command: MessageOf<NoInfer<C>>, state: z.output<NoInfer<S>>) => boolean;
   readonly allowRead?: (principal: Principal, read: Read) => boolean;
@@ -67,7 +72,9 @@ export type Module = {
     decide(command: Message, state: Fields, context: Context): readonly Message[] | Rejection;
     evolve(state: Fields, event: Message, source: Source): Fields;
   };
+  readonly presented?: z.ZodType<Fields>;
   present?(state: Fields): Fields;
+  publish?(event: Message): Message | undefined;
   readonly projections?: readonly Projection[];
   allow?(principal: Principal, command: Message, state: Fields): boolean;
   allowRead?(principal: Principal, read: Read): boolean;

@@ -3,7 +3,12 @@ import { ref } from "./plugin.ts";
 import type { Checkpoint } from "./progress.ts";
 
 /** A page of changes. `checkpoint` is where to go on once all of them, and all that was left out, count as handled. */
-export type Changes = { readonly events: readonly RecordedEvent[]; readonly checkpoint: Checkpoint };
+export type Changes = {
+  readonly events: readonly RecordedEvent[];
+  readonly checkpoint: Checkpoint;
+  /** Whether the page ended because it was full: then the next one is ready. */
+  readonly more: boolean;
+};
 
 /**
  * Tells what was appended: every event at least once, those of one aggregate in order. There is no order between
@@ -12,13 +17,17 @@ export type Changes = { readonly events: readonly RecordedEvent[]; readonly chec
 export type ChangeSource = {
   /**
    * Everything after the checkpoint (null: from the beginning), then what is appended from now on, until the signal
-   * aborts. Events of other types are left out, but a checkpoint passes them too: a page may be empty.
+   * aborts. Events of other types are left out, but a checkpoint passes them too: a page may be empty. A page has at
+   * most `limit` events, or as many as suit the source.
    */
   changes(options: {
     readonly after: Checkpoint | null;
     readonly eventTypes: ReadonlySet<string>;
+    readonly limit?: number;
     readonly signal: AbortSignal;
   }): AsyncIterable<Changes>;
+  /** The place behind all that was appended so far, which the event store shows by then: where to begin with "now". */
+  head(): Promise<Checkpoint>;
   /** How many events follow the checkpoint, of whatever type, and the moment of the first of them (ISO), if any. */
   backlog(after: Checkpoint | null): Promise<{ readonly events: number; readonly since: string | null }>;
 };

@@ -40,3 +40,24 @@ export type Progress = {
   whenMoved(subscription: string, options: { readonly signal: AbortSignal }): Promise<void>;
 };
 export type Standing = { readonly is: "passed" | "behind" } | { readonly is: "parked"; readonly parked: Parked };
+
+/** The position that a storage whose checkpoints are plain numbers stored; throws a `TypeError` for any other text. */
+export function parseCheckpoint(checkpoint: Checkpoint): number {
+  if (/^(0|[1-9]\d{0,14})$/.test(checkpoint)) return Number(checkpoint);
+  throw new TypeError(`Cannot use the checkpoint: expected one of this change source, found "${checkpoint}"`);
+}
+
+/** For `whenMoved`: waits in the set until whoever moves the progress calls all that is in it. */
+export function nextMove(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const settle = () => {
+      waiting.delete(settle);
+      signal.removeEventListener("abort", settle);
+      if (signal.aborted) reject(signal.reason);
+      else resolve();
+    };
+    waiting.add(settle);
+    signal.addEventListener("abort", settle);
+  });
+}

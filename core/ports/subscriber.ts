@@ -13,6 +13,8 @@ export type Subscriber = {
   readonly progress: Progress;
   /** Prepares a unit of work that will be given some of these events. */
   begin(events: readonly RecordedEvent[]): Promise<UnitOfWork>;
+  /** Called after a page behind which no other was ready: lets events gather for a while, unless the signal aborts. */
+  rest?(signal: AbortSignal): Promise<void>;
 };
 
 /** `Unavailable` from any of it means: nothing happened, try again. */

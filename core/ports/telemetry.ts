@@ -18,7 +18,10 @@ export type Histogram<L extends string> = {
 };
 export type Reading<L extends string> = { readonly labels: Readonly<Record<L, string>>; readonly value: number };
 
-/** Where the engine and the plugins count. An instrument declared twice under one name is the same instrument. */
+/**
+ * Where the engine and the plugins count. A counter or histogram declared twice under one name is the
+ * same instrument; a gauge may be declared once.
+ */
 export type Telemetry = {
   counter<const L extends string = never>(instrument: Instrument<L>): Counter<L>;
   /** Durations in seconds. */

@@ -3,7 +3,7 @@ import { commands } from "./commands.ts";
 import { decider, rejections } from "./decider.ts";
 import { events } from "./events.ts";
 import { accountBalances } from "./projections.ts";
-import { state, toAmount } from "./state.ts";
+import { presented, state, toAmount } from "./state.ts";
 
 export default defineModule({
   name: "account",
@@ -15,6 +15,10 @@ export default defineModule({
   state,
   creates: ["OpenAccount"],
   decider,
-  present: (state) => state.status === "Open" ? { owner: state.owner, balance: toAmount(state.balance_cents) } : {},
+  presented,
+  present: (state) =>
+    state.status === "Open"
+      ? { owner: state.owner, balance: toAmount(state.balance_cents) }
+      : { owner: "", balance: 0 },
   projections: [accountBalances],
 });

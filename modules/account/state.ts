@@ -6,6 +6,9 @@ export const state = z.discriminatedUnion("status", [
   z.strictObject({ status: z.literal("Open"), owner: z.string(), balance_cents: z.int() }),
 ]);
 
+/** What is shown of it: in units, not in cents. */
+export const presented = z.strictObject({ owner: z.string(), balance: z.number() });
+
 export type State = z.output<typeof state>;
 
 /** Whole cents of an amount, or undefined when it has more than two decimals. Never -0, which JSON would not keep. */

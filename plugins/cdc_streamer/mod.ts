@@ -31,7 +31,7 @@ export default definePlugin({
     for (const subscription of subscriptions) supervisor.start(subscription);
     return Promise.resolve({
       services: {},
-      health: () => healthOf(subscriptions),
+      health: () => healthOf(subscriptions, supervisor),
       stop: () => supervisor.stop(),
     });
   },
@@ -62,6 +62,9 @@ function showLag(
   { changes, runtime }: { changes: ChangeSource; runtime: Runtime },
 ): void {
   const labels = ["projection"] as const;
+  telemetry.gauge({ name: "projection_parked_aggregates", help: "Aggregates kept back by a failure", labels }, () => {
+    return subscriptions.map(({ name, parkedCount }) => ({ labels: { projection: name }, value: parkedCount }));
+  });
   const backlogs = () =>
     Promise.all(subscriptions.map(async ({ name, checkpoint }) => ({ name, ...await changes.backlog(checkpoint) })));
   telemetry.gauge({ name: "projection_lag_events", help: "Events stored but not yet handled", labels }, async () => {
@@ -78,12 +81,15 @@ function showLag(
   );
 }
 
-function healthOf(subscriptions: readonly Subscription[]): Health {
-  const waiting = subscriptions.find(({ waitingFor }) => waitingFor !== undefined);
-  if (waiting !== undefined) return { status: "warn", reason: `${waiting.name} waits: ${waiting.waitingFor}` };
-  const parking = subscriptions.find(({ parkedCount }) => parkedCount > 0);
-  if (parking !== undefined) {
-    return { status: "warn", reason: `${parking.name} has parked ${parking.parkedCount} aggregates` };
-  }
-  return { status: "pass" };
+/** Every reason to worry, of every subscription. */
+function healthOf(subscriptions: readonly Subscription[], supervisor: Supervisor): Health {
+  const reasons = subscriptions.flatMap(({ name, waitingFor, parkedCount }) => [
+    ...(waitingFor === undefined ? [] : [`${name} waits: ${waitingFor}`]),
+    ...(parkedCount === 0 ? [] : [`${name} has parked ${parkedCount} aggregates`]),
+  ]);
+  const restarting = supervisor.statuses().filter(({ state }) => state === "restarting");
+  reasons.push(
+    ...restarting.map(({ name, restarts, lastError }) => `${name} is restarted (${restarts}): ${lastError}`),
+  );
+  return reasons.length === 0 ? { status: "pass" } : { status: "warn", reason: reasons.join("; ") };
 }

@@ -1,13 +1,17 @@
 import { Hono, type MiddlewareHandler } from "hono";
+import { topicName } from "../../core/engine/publication.ts";
 import type { Asset } from "../../core/ports/telemetry.ts";
 import { answer, type Handler, type Kernel } from "./call.ts";
 import { postCommand, postCreation } from "./commands.ts";
+import { getDocsFile, getDocsPage } from "./docs_page.ts";
 import { getLivez, getReadyz } from "./health.ts";
 import { getHistory } from "./history.ts";
+import { getOpenApi } from "./openapi/document.ts";
 import { getProblemPage, getRejectionPage } from "./problem_pages.ts";
 import { problem } from "./problems.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
 import { getState } from "./states.ts";
+import { getTopic } from "./topics.ts";
 import { getDocument, getView } from "./views.ts";
 
 type Methods = { readonly GET?: Handler; readonly POST?: Handler };
@@ -35,6 +39,7 @@ function publicRoutes(kernel: Kernel, { reasons }: { reasons: boolean }): readon
         ...(served.module.creates.length === 0 ? [] : [[path, { POST: postCreation(kernel, served) }] as const]),
         [`${path}/:id`, { POST: postCommand(kernel, served), GET: getState(kernel, served) }],
         [`${path}/:id/events`, { GET: getHistory(kernel, served) }],
+        [`/topics/${topicName(served)}`, { GET: getTopic(kernel, served) }],
       ];
     }),
     ...[...registry.views].flatMap(([name, view]): Route[] => [
@@ -43,6 +48,9 @@ function publicRoutes(kernel: Kernel, { reasons }: { reasons: boolean }): readon
     ]),
     ["/problems/:code", { GET: getProblemPage() }],
     ["/problems/:module/:code", { GET: getRejectionPage(registry) }],
+    ["/openapi.json", { GET: getOpenApi(kernel) }],
+    ["/docs", { GET: getDocsPage() }],
+    ["/docs/:file", { GET: getDocsFile() }],
     ["/livez", { GET: getLivez }],
     ["/readyz", { GET: getReadyz(kernel, { reasons }) }],
   ];

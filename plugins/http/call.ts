@@ -4,13 +4,17 @@ import type { Lifecycle } from "../../core/engine/lifecycle.ts";
 import type { Queries } from "../../core/engine/queries.ts";
 import type { Registry } from "../../core/engine/registry.ts";
 import type { Principal } from "../../core/model/module.ts";
-import { Unavailable } from "../../core/ports/event_store.ts";
+import type { Broker } from "../../core/ports/broker.ts";
+import { type EventStore, Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { BodyLimits } from "./body.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { isCorrelationId } from "./headers.ts";
+import type { LiveHub } from "./live_hub.ts";
+import type { LiveStreams } from "./live_streams.ts";
 import { type Problem, problem, problemResponse } from "./problems.ts";
+import { EVENT_STREAM } from "./sse.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** What the routes work with. */
@@ -18,11 +22,15 @@ export type Kernel = {
   readonly registry: Registry;
   readonly commandBus: CommandBus;
   readonly queries: Queries;
+  readonly store: EventStore;
+  readonly broker: Broker;
   readonly lifecycle: Lifecycle;
   readonly runtime: Runtime;
   readonly log: Log;
   readonly deadlines: Deadlines;
   readonly traffic: Traffic;
+  readonly live: LiveStreams;
+  readonly hub: LiveHub;
   readonly limits: BodyLimits & { readonly page: number };
 };
 
@@ -88,8 +96,9 @@ export function rawPath(url: string): string {
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
-/** A HEAD is answered without the body, but with its length. */
+/** A HEAD is answered without the body, but with its length; a live stream has none. */
 async function withLength(response: Response): Promise<Response> {
+  if (response.headers.get("content-type") === EVENT_STREAM) return response;
   const length = (await response.bytes()).length;
   response.headers.set("content-length", String(length));
   return response;

@@ -15,6 +15,9 @@ export const config = z.object({
   BODY_TIMEOUT_MS: wholeNumber({ fallback: 5_000, max: 60_000 }),
   JSON_DEPTH_LIMIT: wholeNumber({ fallback: 32, max: 1_000 }),
   JSON_KEYS_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),
+  LIVE_STREAM_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),
+  LIVE_HEARTBEAT_MS: wholeNumber({ fallback: 15_000, max: 600_000 }),
+  LIVE_SLOW_READER_MS: wholeNumber({ fallback: 30_000, max: 600_000 }),
   PAGE_LIMIT: wholeNumber({ fallback: 1_000, max: 10_000 }),
 });
 

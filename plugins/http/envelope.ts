@@ -1,7 +1,7 @@
-import type { RecordedEvent } from "../../core/ports/event_store.ts";
+import type { PublishedEvent } from "../../core/engine/cloud_event.ts";
 
 /** An event as the wire shows it, every member present. */
-export function envelope(event: RecordedEvent) {
+export function envelope(event: PublishedEvent) {
   return {
     event_id: event.eventId,
     aggregate_type: event.aggregateType,

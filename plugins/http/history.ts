@@ -2,14 +2,22 @@ import type { Served } from "../../core/engine/registry.ts";
 import { type Handler, json, type Kernel, parameter } from "./call.ts";
 import { envelope } from "./envelope.ts";
 import { expectedId, isId } from "./ids.ts";
+import { getLiveHistory } from "./live_history.ts";
 import { nextLink, readLimit } from "./pages.ts";
 import { problem } from "./problems.ts";
 import { readNumber, readQuery } from "./query.ts";
+import { acceptsEventStream } from "./sse.ts";
 
 const NAMES = new Set(["after", "limit"]);
 
-/** `GET /{path}/{id}/events`: a page of what happened, in order. */
+/** `GET /{path}/{id}/events`: a page of what happened, in order, or a live stream for those who accept that. */
 export function getHistory(kernel: Kernel, served: Served): Handler {
+  const getPage = getHistoryPage(kernel, served);
+  const getLive = getLiveHistory(kernel, served);
+  return (call) => acceptsEventStream(call.request.headers) ? getLive(call) : getPage(call);
+}
+
+function getHistoryPage(kernel: Kernel, served: Served): Handler {
   return async (call) => {
     const query = readQuery(call.request.url, NAMES);
     if (query.is === "problem") return query;
@@ -27,7 +35,7 @@ export function getHistory(kernel: Kernel, served: Served): Handler {
     const next = page.next === null ? null : String(page.next);
     return json(call, {
       body: { items: page.events.map(envelope), next: page.next },
-      headers: { "cache-control": "no-cache", ...nextLink(call, { query, next }) },
+      headers: { "cache-control": "no-cache", vary: "accept", ...nextLink(call, { query, next }) },
     });
   };
 }

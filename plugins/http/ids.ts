@@ -17,6 +17,11 @@ export function isId(pattern: IdPattern, text: string): boolean {
   return PATTERNS[pattern].test(text);
 }
 
+/** What an id looks like, for whoever reads about it. */
+export function idPattern(pattern: IdPattern): RegExp {
+  return PATTERNS[pattern];
+}
+
 export function expectedId(pattern: IdPattern): string {
   return EXPECTED[pattern];
 }

@@ -3,14 +3,18 @@ import { commandBusRef } from "../../core/engine/command_bus.ts";
 import { lifecycleRef } from "../../core/engine/lifecycle.ts";
 import { queriesRef } from "../../core/engine/queries.ts";
 import { registryRef } from "../../core/engine/registry.ts";
+import { brokerRef } from "../../core/ports/broker.ts";
+import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin, ref, StartError } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
-import { assetRef, logRef } from "../../core/ports/telemetry.ts";
+import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
 import type { Kernel } from "./call.ts";
 import { type Config, config } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Door, isLoopback, openDoor } from "./doors.ts";
+import { createLive } from "./live.ts";
 import { limitRate } from "./rate_limit.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -29,7 +33,8 @@ const OPERATOR_HOST = "127.0.0.1";
 
 /**
  * Serves what the registry declares: the public door on HOST:PORT, the operator's on loopback at METRICS_PORT. Throws a
- * `StartError` when a door cannot open. Stopping finishes accepted requests, at most until the stop's signal aborts.
+ * `StartError` when a door cannot open. Stopping ends live streams
+ * and finishes accepted requests, at most until the stop's signal aborts.
  */
 export default definePlugin({
   name: "http",
@@ -38,9 +43,13 @@ export default definePlugin({
     registry: registryRef,
     commandBus: commandBusRef,
     queries: queriesRef,
+    store: eventStoreRef,
+    changes: changeSourceRef,
+    broker: brokerRef,
     lifecycle: lifecycleRef,
     runtime: runtimeRef,
     log: logRef,
+    telemetry: telemetryRef,
     assets: assetRef,
   },
   config,
@@ -48,6 +57,7 @@ export default definePlugin({
     refuseOpenDoor(config);
     const kernel: Kernel = {
       ...services,
+      ...createLive(services, config),
       deadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
       traffic: new Traffic(),
       limits: {
@@ -70,6 +80,7 @@ export default definePlugin({
         },
       },
       async stop(signal) {
+        kernel.live.close();
         await Promise.all([publicDoor.stop(signal), operatorDoor.stop(signal)]);
         kernel.deadlines.stop();
       },

@@ -96,8 +96,8 @@ export const PROBLEMS = {
   },
   overloaded: {
     status: 503,
-    title: "Too many commands wait for this aggregate",
-    advice: "Nothing was stored. Send the command again after the time in Retry-After.",
+    title: "The service has as much in hand as it can take",
+    advice: "Nothing was stored. Send the request again after the time in Retry-After.",
   },
   outcome_unknown: {
     status: 503,

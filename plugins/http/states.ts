@@ -50,5 +50,10 @@ function readMoment(query: Query): { readonly is: "moment"; readonly moment?: Mo
   if (!moment.success) {
     return problem("invalid_query", { detail: "at must be an ISO 8601 moment like 2026-11-21T12:00:00.000Z" });
   }
-  return { is: "moment", moment: { at: new Date(moment.data).toISOString() } };
+  const inUtc = new Date(moment.data).toISOString();
+  // Moments are compared as texts, and those of years with a sign sort before all others.
+  if (!/^\d/.test(inUtc)) {
+    return problem("invalid_query", { detail: "at must lie in the years 0000 to 9999 of UTC" });
+  }
+  return { is: "moment", moment: { at: inUtc } };
 }

@@ -3,6 +3,9 @@ import { z } from "zod";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { type Log, logRef } from "../../core/ports/telemetry.ts";
 
+/** What every line says of itself. */
+const OWN_FIELDS: ReadonlySet<string> = new Set(["message", "level", "logger", "@timestamp"]);
+
 /** Logs to standard error: JSON lines, or readable lines on a terminal. One configuration a process: the last one. */
 export default definePlugin({
   name: "logging",
@@ -39,9 +42,15 @@ function createSink(terminal: boolean): Sink {
 function createLog(): Log {
   const logger = getLogger("annals");
   return {
-    debug: (message, fields) => logger.debug(message, { ...fields }),
-    info: (message, fields) => logger.info(message, { ...fields }),
-    warn: (message, fields) => logger.warn(message, { ...fields }),
-    error: (message, fields) => logger.error(message, { ...fields }),
+    debug: (message, fields) => logger.debug(message, besideOwn(fields)),
+    info: (message, fields) => logger.info(message, besideOwn(fields)),
+    warn: (message, fields) => logger.warn(message, besideOwn(fields)),
+    error: (message, fields) => logger.error(message, besideOwn(fields)),
   };
+}
+
+/** Flattened into the line, a field of such a name would take the place of what the line is about. */
+function besideOwn(fields: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const entries = Object.entries(fields);
+  return Object.fromEntries(entries.map(([name, value]) => [OWN_FIELDS.has(name) ? `field_${name}` : name, value]));
 }

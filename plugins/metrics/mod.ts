@@ -7,6 +7,12 @@ import { watchProcess } from "./process_metrics.ts";
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+const READ_FAILURES = {
+  name: "metrics_read_failures_total",
+  help: "Times a gauge could not be read and was left empty",
+  labels: ["metric"],
+} as const;
+
 /** Counts in memory and shows it all at `/metrics` of the operator's door, in Prometheus' text format. */
 export default definePlugin({
   name: "metrics",
@@ -29,7 +35,7 @@ function createTelemetry(registry: Registry): Telemetry {
     known.set(name, instrument);
     return instrument;
   };
-  return {
+  const telemetry: Telemetry = {
     counter(instrument) {
       const counter = once(instrument.name, () => new Counter(settings(instrument, registry)));
       return {
@@ -50,14 +56,26 @@ function createTelemetry(registry: Registry): Telemetry {
       };
     },
     gauge(instrument, read) {
+      const { name } = instrument;
+      if (registry.getSingleMetric(name) !== undefined) {
+        throw new TypeError(`Cannot declare the gauge ${name}: it is declared already; a gauge has one reader`);
+      }
+      const failures = telemetry.counter(READ_FAILURES).at({ metric: name });
       new Gauge({
         ...settings(instrument, registry),
         async collect() {
-          show(this, await read());
+          try {
+            show(this, await read());
+          } catch {
+            // One that cannot be read leaves a gap; the page and all others are shown.
+            this.reset();
+            failures.add();
+          }
         },
       });
     },
   };
+  return telemetry;
 }
 
 function settings({ name, help, labels }: Instrument, registry: Registry) {

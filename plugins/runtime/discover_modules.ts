@@ -5,9 +5,10 @@ import type { Module } from "annals";
 import { StartError } from "../../core/ports/plugin.ts";
 
 /**
- * Imports `mod.ts` of each folder in a directory, in the order of their names. The fingerprint is a hash of all
- * sources of the folder but tests: while it stays, so does what the module folds. Throws a `StartError` for a module
- * that cannot be imported or does not export one.
+ * Imports `mod.ts` of each folder in a directory, in the order of their names. The fingerprint is a hash of
+ * every source and JSON file in the folder and below but tests: while it stays, so does what the module folds, as long
+ * as the engine and the libraries it may import do. Throws a `StartError` for a module that cannot be imported or does
+ * not export one.
  */
 export async function discoverModules(directory: URL): Promise<readonly FoundModule[]> {
   const names = (await listDirectory(directory)).filter((entry) => entry.isDirectory).map((entry) => entry.name);
@@ -47,12 +48,21 @@ function isModule(value: unknown): value is Module {
 
 async function fingerprint(folder: URL): Promise<string> {
   const hash = createHash("sha256");
-  const entries = await listDirectory(folder);
-  const sources = entries.map(({ name }) => name).filter((name) => /\.ts$/.test(name) && !/_test\.ts$/.test(name));
-  for (const name of sources.sort()) {
-    hash.update(`${name}\0`).update(await Deno.readFile(new URL(name, folder))).update("\0");
+  for (const path of (await sourcesBelow(folder)).sort()) {
+    const content = await Deno.readFile(new URL(encodeURI(path), folder));
+    hash.update(`${path}\0${content.length}\0`).update(content);
   }
   return hash.digest("base64url");
+}
+
+/** Paths relative to the folder. */
+async function sourcesBelow(folder: URL, below = ""): Promise<string[]> {
+  const entries = await listDirectory(new URL(encodeURI(below), folder));
+  const found = await Promise.all(entries.map(async ({ name, isDirectory }) => {
+    if (isDirectory) return await sourcesBelow(folder, `${below}${name}/`);
+    return /\.(ts|json)$/.test(name) && !/_test\.ts$/.test(name) ? [`${below}${name}`] : [];
+  }));
+  return found.flat();
 }
 
 async function listDirectory(directory: URL): Promise<Deno.DirEntry[]> {

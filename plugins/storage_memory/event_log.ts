@@ -1,6 +1,6 @@
 import type { Changes, ChangeSource } from "../../core/ports/change_source.ts";
 import type { EventStore, RecordedEvent, Stream } from "../../core/ports/event_store.ts";
-import type { Checkpoint, Write } from "../../core/ports/progress.ts";
+import { type Checkpoint, parseCheckpoint, type Write } from "../../core/ports/progress.ts";
 
 const MAX_PAGE_EVENTS = 1_000;
 
@@ -45,17 +45,9 @@ export function createEventLog(): EventLog {
     version: (stream) => Promise.resolve(positionsOf(stream).length),
   };
 
-  const source: ChangeSource = {
-    changes: (options) => follow({ log, waiting, ...options }),
-    backlog(after) {
-      const from = after === null ? 0 : parseCheckpoint(after);
-      return Promise.resolve({ events: log.length - from, since: log[from]?.timestamp ?? null });
-    },
-  };
-
   return {
     store,
-    source,
+    source: sourceOf(log, waiting),
     hasPassed(checkpoint, write) {
       const position = positionsOf(write)[write.version - 1];
       return checkpoint !== null && position !== undefined && position < parseCheckpoint(checkpoint);
@@ -63,10 +55,15 @@ export function createEventLog(): EventLog {
   };
 }
 
-/** Throws a `TypeError` for a text that no change source of this kind made. */
-export function parseCheckpoint(checkpoint: Checkpoint): number {
-  if (/^(0|[1-9]\d{0,14})$/.test(checkpoint)) return Number(checkpoint);
-  throw new TypeError(`Cannot use the checkpoint: expected one of this change source, found "${checkpoint}"`);
+function sourceOf(log: readonly RecordedEvent[], waiting: Set<() => void>): ChangeSource {
+  return {
+    changes: (options) => follow({ log, waiting, ...options }),
+    head: () => Promise.resolve(String(log.length)),
+    async backlog(after) {
+      const from = after === null ? 0 : parseCheckpoint(after);
+      return { events: Math.max(0, log.length - from), since: log[from]?.timestamp ?? null };
+    },
+  };
 }
 
 type Follow = Parameters<ChangeSource["changes"]>[0] & {
@@ -74,17 +71,17 @@ type Follow = Parameters<ChangeSource["changes"]>[0] & {
   readonly waiting: Set<() => void>;
 };
 
-async function* follow({ log, waiting, after, eventTypes, signal }: Follow): AsyncGenerator<Changes, void> {
+async function* follow({ log, waiting, after, eventTypes, limit, signal }: Follow): AsyncGenerator<Changes, void> {
   let position = after === null ? 0 : parseCheckpoint(after);
   while (!signal.aborted) {
     if (position >= log.length) {
       await nextAppend(waiting, signal);
       continue;
     }
-    const page = log.slice(position, position + MAX_PAGE_EVENTS);
+    const page = log.slice(position, position + Math.min(limit ?? MAX_PAGE_EVENTS, MAX_PAGE_EVENTS));
     position += page.length;
     const events = structuredClone(page.filter((event) => eventTypes.has(event.eventType)));
-    yield { events, checkpoint: String(position) };
+    yield { events, checkpoint: String(position), more: position < log.length };
   }
 }
 

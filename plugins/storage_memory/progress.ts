@@ -1,5 +1,11 @@
 import type { Stream } from "../../core/ports/event_store.ts";
-import type { Checkpoint, Parked, Progress, ProgressUpdate } from "../../core/ports/progress.ts";
+import {
+  type Checkpoint,
+  nextMove,
+  type Parked,
+  type Progress,
+  type ProgressUpdate,
+} from "../../core/ports/progress.ts";
 import type { EventLog } from "./event_log.ts";
 
 type Held = { checkpoint: Checkpoint | null; readonly parked: Map<string, Parked>; readonly waiting: Set<() => void> };
@@ -24,7 +30,7 @@ export function createMemoryProgress({ hasPassed }: EventLog) {
       }
       return Promise.resolve({ is: hasPassed(checkpoint, write) ? "passed" : "behind" });
     },
-    whenMoved: (subscription, { signal }) => nextMove(heldBy(subscription), signal),
+    whenMoved: (subscription, { signal }) => nextMove(heldBy(subscription).waiting, signal),
   };
   return {
     progress,
@@ -36,20 +42,6 @@ export function createMemoryProgress({ hasPassed }: EventLog) {
       for (const wake of [...held.waiting]) wake();
     },
   };
-}
-
-function nextMove({ waiting }: Held, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const settle = () => {
-      waiting.delete(settle);
-      signal.removeEventListener("abort", settle);
-      if (signal.aborted) reject(signal.reason);
-      else resolve();
-    };
-    waiting.add(settle);
-    signal.addEventListener("abort", settle);
-  });
 }
 
 function nameOf({ aggregateType, aggregateId }: Stream): string {

@@ -1,17 +1,10 @@
 import type { Fields } from "../../core/model/message.ts";
 import type { Index } from "../../core/model/projection.ts";
-import {
-  type DocumentWrite,
-  type Find,
-  InvalidCursor,
-  type ReadModel,
-  type ReadModels,
-  type StoredDocument,
-} from "../../core/ports/read_models.ts";
-import { type EventLog, parseCheckpoint } from "./event_log.ts";
+import { decodeCursor, encodeCursor, type ListName, type Place } from "../../core/ports/cursor.ts";
+import { parseCheckpoint } from "../../core/ports/progress.ts";
+import type { DocumentWrite, Find, ReadModel, ReadModels, StoredDocument } from "../../core/ports/read_models.ts";
+import type { EventLog } from "./event_log.ts";
 import { createMemoryProgress } from "./progress.ts";
-
-type Entry = readonly [sort: string, key: string];
 
 /** Documents in a map per incarnation; a list is made by sorting all that match. */
 export function createReadModels(events: EventLog): ReadModels {
@@ -58,17 +51,17 @@ function findIn(documents: ReadonlyMap<string, StoredDocument>, model: ReadModel
     throw new TypeError(`Cannot find by "${where.index}": ${model.incarnation} declares no such index`);
   }
   const wanted = where && (index?.ignoreCase ? where.value.toLowerCase() : where.value);
-  const list = wanted === undefined ? [null] : [where?.index, wanted];
+  const list: ListName = where === undefined || wanted === undefined ? [null] : [where.index, wanted];
   const last = after === undefined ? undefined : decodeCursor(after, list);
   const entries = [...documents.values()]
     .filter(({ document }) => index === undefined || valueOf(index, document) === wanted)
-    .map(({ key, document }): Entry => [index === undefined ? "" : sortOf(index, document), key])
+    .map(({ key, document }): Place => ({ sort: index === undefined ? "" : sortOf(index, document), key }))
     .filter((entry) => last === undefined || compare(entry, last) > 0)
     .toSorted(compare);
   const page = entries.slice(0, limit);
-  const items = page.flatMap(([, key]) => documents.get(key) ?? []).map((each) => structuredClone(each));
+  const items = page.flatMap(({ key }) => documents.get(key) ?? []).map((each) => structuredClone(each));
   const end = page.at(-1);
-  const next = end === undefined || entries.length <= limit ? null : encodeCursor([...list, ...end]);
+  const next = end === undefined || entries.length <= limit ? null : encodeCursor(list, end);
   return { items, next };
 }
 
@@ -83,25 +76,7 @@ function sortOf({ newestFirstBy }: Index, document: Fields): string {
   return typeof value === "string" ? value : "";
 }
 
-function compare([sortA, keyA]: Entry, [sortB, keyB]: Entry): number {
-  if (sortA !== sortB) return sortA > sortB ? -1 : 1;
-  return keyA === keyB ? 0 : keyA < keyB ? -1 : 1;
-}
-
-function encodeCursor(cells: readonly unknown[]): string {
-  return new TextEncoder().encode(JSON.stringify(cells)).toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-function decodeCursor(cursor: string, list: readonly unknown[]): Entry {
-  try {
-    const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
-    const cells = JSON.parse(new TextDecoder().decode(bytes));
-    const [sort, key] = Array.isArray(cells) ? cells.slice(-2) : [];
-    if (typeof sort === "string" && typeof key === "string" && encodeCursor([...list, sort, key]) === cursor) {
-      return [sort, key];
-    }
-  } catch {
-    // Not base64url or not JSON: refused below like any other foreign text.
-  }
-  throw new InvalidCursor("Cannot go on after this cursor: expected the `next` of the same list; start without one");
+function compare(a: Place, b: Place): number {
+  if (a.sort !== b.sort) return a.sort > b.sort ? -1 : 1;
+  return a.key === b.key ? 0 : a.key < b.key ? -1 : 1;
 }

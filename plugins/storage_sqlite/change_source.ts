@@ -1,5 +1,5 @@
 import type { Changes, ChangeSource } from "../../core/ports/change_source.ts";
-import type { Checkpoint } from "../../core/ports/progress.ts";
+import { parseCheckpoint } from "../../core/ports/progress.ts";
 import type { EventsReader } from "./events_reader.ts";
 import type { Tail } from "./tail.ts";
 
@@ -11,6 +11,9 @@ export type ChangeParts = { readonly tail: Tail; readonly reader: () => EventsRe
 export function createChangeSource({ tail, reader }: ChangeParts): ChangeSource {
   return {
     changes: (options) => follow({ tail, reader, ...options }),
+    async head() {
+      return String(tail.head);
+    },
     async backlog(after) {
       const position = after === null ? 0 : parseCheckpoint(after);
       if (position >= tail.head) return { events: 0, since: null };
@@ -19,15 +22,12 @@ export function createChangeSource({ tail, reader }: ChangeParts): ChangeSource 
   };
 }
 
-/** Throws a `TypeError` for a text that no change source of this kind made. */
-export function parseCheckpoint(checkpoint: Checkpoint): number {
-  if (/^(0|[1-9]\d{0,14})$/.test(checkpoint)) return Number(checkpoint);
-  throw new TypeError(`Cannot use the checkpoint: expected one of this change source, found "${checkpoint}"`);
-}
-
 type Follow = Parameters<ChangeSource["changes"]>[0] & ChangeParts;
 
-async function* follow({ tail, reader, after, eventTypes, signal }: Follow): AsyncGenerator<Changes, void> {
+async function* follow(
+  { tail, reader, after, eventTypes, limit, signal }: Follow,
+): AsyncGenerator<Changes, void> {
+  const bounds = { ...PAGE, maxEvents: Math.min(limit ?? PAGE.maxEvents, PAGE.maxEvents) };
   let position = after === null ? 0 : parseCheckpoint(after);
   while (!signal.aborted) {
     const { head } = tail;
@@ -35,8 +35,8 @@ async function* follow({ tail, reader, after, eventTypes, signal }: Follow): Asy
       await tail.next(signal);
       continue;
     }
-    const page = tail.page(position, eventTypes, PAGE) ?? reader().page(position, { head, eventTypes, ...PAGE });
+    const page = tail.page(position, eventTypes, bounds) ?? reader().page(position, { head, eventTypes, ...bounds });
     position = page.position;
-    yield { events: page.events, checkpoint: String(position) };
+    yield { events: page.events, checkpoint: String(position), more: position < head };
   }
 }

@@ -6,6 +6,8 @@ import { isReadOnly } from "./sqlite_error.ts";
 /** Older ones can corrupt a database in WAL mode when its log is reset. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
 const BUSY_TIMEOUT_MS = 5_000;
+/** Ids are scattered, and so are their places in the indexes: a writer that must read those back is slower. */
+const CACHE_KIBIBYTES = 32 * 1024;
 const SYNCHRONOUS = { normal: 1, full: 2 } as const;
 
 export type OpenOptions = {
@@ -29,6 +31,7 @@ export function openForWriting(path: string, { synchronous, migrations }: OpenOp
     }
     const level = SYNCHRONOUS[synchronous];
     db.prepare(`pragma synchronous = ${level}`).run();
+    db.prepare(`pragma cache_size = -${CACHE_KIBIBYTES}`).run();
     requireSetting(path, "synchronous", { expected: level, found: scalar(db, "pragma synchronous") });
     requireSetting(path, "busy_timeout", { expected: BUSY_TIMEOUT_MS, found: scalar(db, "pragma busy_timeout") });
     migrate(db, { file: path, migrations });

@@ -1,5 +1,6 @@
 import { type AppendOutcome, type NewEvent, type Stream, Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type EventRow, sizeOf, toRow } from "./event_rows.ts";
 import { CONFLICT, type GroupReply, type SnapshotRow } from "./events_file.ts";
@@ -25,6 +26,7 @@ type WaitingGroup = {
 export type EventWriterOptions = {
   readonly startWorker: () => Worker;
   readonly log: Log;
+  readonly runtime: Pick<Runtime, "monotonicMs">;
   /** Opens the files again if their disk has become writable. */
   readonly whenReadOnly: () => Promise<void>;
 };
@@ -43,11 +45,11 @@ export class EventWriter {
   #isWritable = true;
   readonly #whenReadOnly: () => Promise<void>;
 
-  constructor(path: string, { startWorker, log, whenReadOnly }: EventWriterOptions) {
+  constructor(path: string, { startWorker, log, runtime, whenReadOnly }: EventWriterOptions) {
     this.#path = path;
     this.#log = log;
     this.#whenReadOnly = whenReadOnly;
-    this.#thread = new Thread({ name: path, start: startWorker, log });
+    this.#thread = new Thread({ name: path, start: startWorker, log, runtime });
   }
 
   /** Why the last group was not stored; undefined since one was. */
@@ -55,10 +57,19 @@ export class EventWriter {
     return this.#failure;
   }
 
+  /** How long the group under way has taken. */
+  get busyMs(): number {
+    return this.#thread.busyMs;
+  }
+
   /** Opens the file and answers with the position of its last event; throws a `StartError`. */
   async open(): Promise<number> {
     const reply = await this.#call({ open: this.#path }) as OpenReply;
-    if ("refused" in reply) throw new StartError(reply.refused);
+    if ("refused" in reply) {
+      // Ended, so that the next group opens the file: one for a closed file would end it with an unknown outcome.
+      this.#thread.terminate();
+      throw new StartError(reply.refused);
+    }
     this.#isWritable = reply.isWritable;
     if (!reply.isWritable) {
       this.#log.warn("Events can be read but not stored: the disk is read-only", { file: this.#path });
@@ -176,7 +187,9 @@ export class EventWriter {
   }
 
   #fail({ appenders, savers }: WaitingGroup, failure: Failure): void {
-    if (this.#failure === undefined) this.#log.error("Events could not be stored", failure);
+    if (this.#failure === undefined) {
+      this.#log.error("Events could not be stored", { kind: failure.kind, reason: failure.message });
+    }
     this.#failure = failure.message;
     const error = errorOf(failure);
     for (const { resolve, reject } of appenders) failure.kind === "unknown" ? resolve("unknown") : reject(error);

@@ -19,7 +19,7 @@ const OF_STREAM = "aggregate_type = ? and aggregate_id = ?";
 const SQL = {
   read: `select ${COLUMNS} from events where ${OF_STREAM} and sequence_number > ? order by sequence_number limit ?`,
   version: `select coalesce(max(sequence_number), 0) from events where ${OF_STREAM}`,
-  page: `select position, ${COLUMNS} from events where position > ? and position <= ?
+  page: `select ${COLUMNS}, position from events where position > ? and position <= ?
     and event_type in (select value from json_each(?)) order by position`,
   timestamp: "select timestamp from events where position = ?",
   eventId: "select event_id from events where position = ?",
@@ -38,9 +38,9 @@ export class EventsReader {
     this.#db = openForReading(path);
     const prepare = (sql: string) => this.#db.prepare(sql);
     this.#statements = {
-      read: prepare(SQL.read),
+      read: asArrays(prepare(SQL.read)),
       version: prepare(SQL.version),
-      page: prepare(SQL.page),
+      page: asArrays(prepare(SQL.page)),
       timestamp: prepare(SQL.timestamp),
       eventId: prepare(SQL.eventId),
       position: prepare(SQL.position),
@@ -50,7 +50,7 @@ export class EventsReader {
 
   read(stream: Stream, { after, limit }: { after: number; limit: number }): RecordedEvent[] {
     const rows = reading(this.#path, () => this.#statements.read.all(...keyOf(stream), after, limit));
-    return rows.map((row) => toEvent(asRow(Object.values(row))));
+    return rows.map((row) => toEvent(asRow(cellsOf(row))));
   }
 
   version(stream: Stream): number {
@@ -67,12 +67,12 @@ export class EventsReader {
     return reading(this.#path, () => {
       const events: RecordedEvent[] = [];
       let bytes = 0;
-      for (const cells of this.#statements.page.iterate(after, last, types)) {
-        const [position, ...rest] = Object.values(cells);
-        const row = asRow(rest);
+      for (const each of this.#statements.page.iterate(after, last, types)) {
+        const cells = cellsOf(each);
+        const row = asRow(cells);
         events.push(toEvent(row));
         bytes += sizeOf(row);
-        if (bytes >= maxBytes) return { events, position: Number(position) };
+        if (bytes >= maxBytes) return { events, position: Number(cells.at(-1)) };
       }
       return { events, position: last };
     });
@@ -117,6 +117,16 @@ export class EventsReader {
 
 function keyOf({ aggregateType, aggregateId }: Stream): [string, string] {
   return [toText(aggregateType), toText(aggregateId)];
+}
+
+/** A row as its cells in the order of the columns takes half the time of one as an object. The types lack the call. */
+function asArrays(statement: StatementSync & { setReturnArrays?(enabled: boolean): void }): StatementSync {
+  statement.setReturnArrays?.(true);
+  return statement;
+}
+
+function cellsOf(row: unknown): unknown[] {
+  return Array.isArray(row) ? row : Object.values(row ?? {});
 }
 
 function asRow(cells: unknown[]): EventRow {

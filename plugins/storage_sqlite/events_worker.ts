@@ -1,6 +1,6 @@
 /// <reference lib="deno.worker" />
-import { StartError } from "../../core/ports/plugin.ts";
 import { EventsFile, type Group, type GroupReply } from "./events_file.ts";
+import { refusalOf } from "./sqlite_error.ts";
 
 /** The thread that owns events.db for writing: fsync and B-trees cost the main thread nothing. */
 export type EventsRequest = { readonly open: string } | { readonly group: Group } | { readonly close: true };
@@ -36,7 +36,6 @@ function open(path: string): OpenReply {
     file = new EventsFile(path);
     return { head: file.head(), isWritable: file.isWritable };
   } catch (error) {
-    if (error instanceof StartError) return { refused: error.message };
-    return { refused: `Cannot open ${path}: ${error instanceof Error ? error.message : error}` };
+    return { refused: refusalOf(error, path) };
   }
 }

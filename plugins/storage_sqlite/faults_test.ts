@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { StartError } from "../../core/ports/plugin.ts";
 import { streamOf } from "../../tests/contract/samples.ts";
 import { openStorage } from "./storage.ts";
-import { keptLog, temporaryDirectory } from "./test_storage.ts";
+import { temporaryDirectory, testOptions } from "./test_storage.ts";
 
 const CHILD = "plugins/storage_sqlite/test_child.ts";
 const mayUnshare = await canUnshare();
@@ -14,7 +14,7 @@ describe("a data directory", () => {
     const child = spawn(`exec deno run ${flags()} ${CHILD} hold ${directory.path}`, { stdin: "piped" });
     const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     assertStringIncludes((await lines.read()).value ?? "", "held");
-    const refusal = await assertRejects(() => openStorage(directory.path, { log: keptLog() }), StartError);
+    const refusal = await assertRejects(() => openStorage(directory.path, testOptions()), StartError);
     assertEquals(refusal.exitCode, 2);
     assertStringIncludes(refusal.message, directory.path);
     assertStringIncludes(refusal.message, "DATA_DIR");
@@ -22,24 +22,24 @@ describe("a data directory", () => {
     await child.status;
     await lines.cancel();
     await child.stdin.close().catch(() => {});
-    const storage = await openStorage(directory.path, { log: keptLog() });
+    const storage = await openStorage(directory.path, testOptions());
     assertEquals(await storage.store.version(streamOf("a")), 1);
     await storage.close();
   });
 
   it("belongs to one storage of a process, and can be opened again once that is closed", async () => {
     await using directory = await temporaryDirectory();
-    const storage = await openStorage(directory.path, { log: keptLog() });
-    await assertRejects(() => openStorage(directory.path, { log: keptLog() }), StartError);
+    const storage = await openStorage(directory.path, testOptions());
+    await assertRejects(() => openStorage(directory.path, testOptions()), StartError);
     await storage.close();
-    await (await openStorage(directory.path, { log: keptLog() })).close();
+    await (await openStorage(directory.path, testOptions())).close();
   });
 
   it("that cannot be made is refused with its name", async () => {
     await using directory = await temporaryDirectory();
     await Deno.writeTextFile(`${directory.path}/file`, "");
     const inside = `${directory.path}/file/data`;
-    await assertRejects(() => openStorage(inside, { log: keptLog() }), StartError, inside);
+    await assertRejects(() => openStorage(inside, testOptions()), StartError, inside);
   });
 });
 
@@ -55,7 +55,7 @@ describe("a full disk", () => {
     const { acknowledged } = found.singles;
     assertEquals([found.version, found.health.status], [acknowledged, "warn"]);
     assertEquals([found.recovered, found.after.status], ["applied", "pass"]);
-    const storage = await openStorage(directory.path, { log: keptLog() });
+    const storage = await openStorage(directory.path, testOptions());
     assertEquals(await storage.store.version(streamOf("a")), acknowledged + 1);
     await storage.close();
   });

@@ -1,5 +1,6 @@
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { EventsReader } from "./events_reader.ts";
 import { EventWriter } from "./event_writer.ts";
@@ -8,7 +9,14 @@ import { reading } from "./sqlite_error.ts";
 import { ViewsReader } from "./views_reader.ts";
 import { ViewsWriter } from "./views_writer.ts";
 
-export type FilesOptions = { readonly log: Log; readonly startWorker: (file: "events" | "views") => Worker };
+export type FilesOptions = {
+  readonly log: Log;
+  readonly runtime: Pick<Runtime, "monotonicMs">;
+  readonly startWorker: (file: "events" | "views") => Worker;
+};
+
+/** How long a write may take before it is told of: longer than a checkpoint or a slow sync of a sound disk. */
+const SLOW_WRITE_MS = 5_000;
 
 type Readers = { readonly events: EventsReader; readonly views: ViewsReader };
 
@@ -35,18 +43,20 @@ export class Files {
     }
   }
 
-  private constructor(directory: string, { log, startWorker }: FilesOptions, lock: Disposable) {
+  private constructor(directory: string, { log, runtime, startWorker }: FilesOptions, lock: Disposable) {
     this.#directory = directory;
     this.#log = log;
     this.#lock = lock;
     this.events = new EventWriter(this.#path("events"), {
       startWorker: () => startWorker("events"),
       log,
+      runtime,
       whenReadOnly: () => this.#openIfWritable(),
     });
     this.views = new ViewsWriter(this.#path("views"), {
       startWorker: () => startWorker("views"),
       log,
+      runtime,
       revisionOf: (incarnation) => this.viewsReader().revisionOf(incarnation),
     });
   }
@@ -57,6 +67,13 @@ export class Files {
 
   viewsReader(): ViewsReader {
     return this.#opened().views;
+  }
+
+  /** Why writing does not go as it should just now; undefined when it does. */
+  get trouble(): string | undefined {
+    const slow = (["events", "views"] as const).find((file) => this[file].busyMs >= SLOW_WRITE_MS);
+    if (slow === undefined) return this.events.failure;
+    return `a write to ${this.#path(slow)} has taken ${Math.floor(this[slow].busyMs / 1_000)} s; look at its disk`;
   }
 
   async close(): Promise<void> {

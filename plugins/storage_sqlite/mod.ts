@@ -3,6 +3,7 @@ import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { readModelsRef } from "../../core/ports/read_models.ts";
+import { runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { openStorage } from "./storage.ts";
@@ -19,10 +20,10 @@ export default definePlugin({
     readModels: readModelsRef,
     snapshots: snapshotsRef,
   },
-  requires: { log: logRef },
+  requires: { log: logRef, runtime: runtimeRef },
   config: z.object({ DATA_DIR: z.string().min(1).default("./data") }),
-  async start({ services: { log }, config }) {
-    const { store, source, readModels, snapshots, health, close } = await openStorage(config.DATA_DIR, { log });
+  async start({ services, config }) {
+    const { store, source, readModels, snapshots, health, close } = await openStorage(config.DATA_DIR, services);
     return {
       services: { eventStore: store, changeSource: source, readModels, snapshots },
       health,

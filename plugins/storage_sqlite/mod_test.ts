@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { virtualRuntime } from "annals/testing";
 import storageSqlite from "./mod.ts";
 import { keptLog, temporaryDirectory } from "./test_storage.ts";
 
@@ -14,7 +15,11 @@ describe("the plugin storage_sqlite", () => {
     for (let start = 0; start < 2; start++) {
       const { signal } = new AbortController();
       const config = { DATA_DIR: directory.path };
-      const running = await storageSqlite.start({ services: { log: keptLog() }, config, signal });
+      const running = await storageSqlite.start({
+        services: { log: keptLog(), runtime: virtualRuntime({ seed: 1 }) },
+        config,
+        signal,
+      });
       assertEquals(Object.keys(running.services).sort(), Object.keys(storageSqlite.provides).sort());
       assertEquals(running.health?.(), { status: "pass" });
       await running.stop?.(signal);

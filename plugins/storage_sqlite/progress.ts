@@ -1,8 +1,8 @@
-import type { Progress, Write } from "../../core/ports/progress.ts";
+import { nextMove, type Progress, type Write } from "../../core/ports/progress.ts";
 import type { ViewsReader } from "./views_reader.ts";
 
 export type ProgressParts = {
-  readonly reader: () => ViewsReader;
+  readonly reader: () => Pick<ViewsReader, "progressOf" | "parkedOf" | "parkedAt">;
   /** Where an event stands, if it does. */
   readonly positionOf: (event: Write) => number | undefined;
 };
@@ -12,17 +12,19 @@ export function createProgress({ reader, positionOf }: ProgressParts) {
   const waiting = new Map<string, Set<() => void>>();
   const progress: Progress = {
     async load(subscription) {
-      const position = await reader().progressOf(subscription);
+      const position = reader().progressOf(subscription);
       return {
         checkpoint: position === undefined ? null : String(position),
         parked: reader().parkedOf(subscription),
       };
     },
     async standing(subscription, write) {
-      const parked = await reader().parkedAt(subscription, write);
-      if (parked !== undefined && parked.from <= write.version) return { is: "parked", parked };
-      const position = positionOf(write);
+      // The other thread may commit between two reads. Read first, a position is not ahead of what is parked: a page
+      // that parks the aggregate and moves on is seen as parked or not at all.
       const passed = reader().progressOf(subscription) ?? 0;
+      const position = positionOf(write);
+      const parked = reader().parkedAt(subscription, write);
+      if (parked !== undefined && parked.from <= write.version) return { is: "parked", parked };
       return { is: position !== undefined && position <= passed ? "passed" : "behind" };
     },
     whenMoved(subscription, { signal }) {
@@ -37,18 +39,4 @@ export function createProgress({ reader, positionOf }: ProgressParts) {
       for (const wake of [...waiting.get(subscription) ?? []]) wake();
     },
   };
-}
-
-function nextMove(waiters: Set<() => void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const settle = () => {
-      waiters.delete(settle);
-      signal.removeEventListener("abort", settle);
-      if (signal.aborted) reject(signal.reason);
-      else resolve();
-    };
-    waiters.add(settle);
-    signal.addEventListener("abort", settle);
-  });
 }

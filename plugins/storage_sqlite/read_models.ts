@@ -1,14 +1,15 @@
 import type { Stream } from "../../core/ports/event_store.ts";
-import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
+import { type Parked, parseCheckpoint, type ProgressUpdate } from "../../core/ports/progress.ts";
 import type { ReadModel, ReadModels } from "../../core/ports/read_models.ts";
-import { parseCheckpoint } from "./change_source.ts";
 import { indexesOf, type IndexList, tableOf, toDocumentRow } from "./document_rows.ts";
 import { createProgress, type ProgressParts } from "./progress.ts";
 import { toText } from "./text.ts";
 import type { ParkedRow, StreamRow, ViewChange } from "./views_file.ts";
+import type { ViewsReader } from "./views_reader.ts";
 import type { ViewsWriter } from "./views_writer.ts";
 
-export type ReadModelParts = ProgressParts & {
+export type ReadModelParts = Pick<ProgressParts, "positionOf"> & {
+  readonly reader: () => ViewsReader;
   readonly writer: ViewsWriter;
   /** The id of the event at a position, to know later whether the events are still the same. */
   readonly eventIdAt: (position: number) => string | undefined;

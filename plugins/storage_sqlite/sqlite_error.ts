@@ -1,4 +1,5 @@
 import { Unavailable } from "../../core/ports/event_store.ts";
+import { StartError } from "../../core/ports/plugin.ts";
 
 /** What crosses from a worker: `kind` says what the caller may conclude. */
 export type Failure = {
@@ -19,7 +20,10 @@ const ADVICE = new Map([
   [IO_ERROR, "its disk failed to read or write; free space on the disk or repair it"],
   [CORRUPT, "its contents are damaged; restore it from a backup"],
   [FULL, "its disk is full; free space on it"],
-  [CANNOT_OPEN, "it cannot be opened; check that its disk is there and its directory may be written"],
+  [
+    CANNOT_OPEN,
+    "it cannot be opened; check that its directory is there and may be written, or holds its -wal and -shm",
+  ],
   [NOT_A_DATABASE, "it is not a database; restore it from a backup"],
 ]);
 
@@ -39,6 +43,13 @@ export function commitFailureOf(error: unknown, file: string): Failure {
   const failure = failureOf(error, file);
   if (primaryCode(error) !== IO_ERROR || extendedCode(error) === IO_ERROR_WRITE) return failure;
   return { ...failure, kind: "unknown" };
+}
+
+/** Why a file was not opened, with what to do about it. */
+export function refusalOf(error: unknown, file: string): string {
+  if (error instanceof StartError) return error.message;
+  const { kind, message } = failureOf(error, file);
+  return kind === "fault" ? `Cannot open ${file}: ${message}` : message;
 }
 
 /** What a write to a file on a disk that was read-only when the file was opened comes to. */
@@ -75,7 +86,9 @@ function primaryCode(error: unknown): number | undefined {
 }
 
 function extendedCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errcode" in error)) return undefined;
+  if (!(error instanceof Error)) return undefined;
+  // Thrown for a file that cannot be opened, it has no code.
+  if (!("errcode" in error)) return error.message.startsWith("unable to open database file") ? CANNOT_OPEN : undefined;
   return typeof error.errcode === "number" ? error.errcode : undefined;
 }
 

@@ -2,6 +2,7 @@ import type { ChangeSource } from "../../core/ports/change_source.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
 import type { Health } from "../../core/ports/plugin.ts";
 import type { ReadModels } from "../../core/ports/read_models.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { createChangeSource } from "./change_source.ts";
@@ -13,6 +14,7 @@ import { Tail, type TailBounds } from "./tail.ts";
 
 export type StorageOptions = {
   readonly log: Log;
+  readonly runtime: Pick<Runtime, "monotonicMs">;
   /** How much of what was committed last is kept in memory for readers that keep up. */
   readonly tail?: TailBounds;
   readonly startWorker?: (file: "events" | "views") => Worker;
@@ -34,8 +36,8 @@ const TAIL: TailBounds = { events: 8_192, bytes: 16_000_000 };
  * another process uses it or a file cannot be used as it is.
  */
 export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
-  const { log, tail: bounds = TAIL, startWorker = startStorageWorker } = options;
-  const { files, head } = await Files.open(directory, { log, startWorker });
+  const { log, runtime, tail: bounds = TAIL, startWorker = startStorageWorker } = options;
+  const { files, head } = await Files.open(directory, { log, runtime, startWorker });
   const tail = new Tail(head, bounds);
   files.events.feed(tail);
   const events = { writer: files.events, reader: () => files.eventsReader(), tail };
@@ -50,9 +52,9 @@ export async function openStorage(directory: string, options: StorageOptions): P
       positionOf: (write) => files.eventsReader().positionOf(write),
     }),
     health() {
-      const { failure } = files.events;
+      const { trouble } = files;
       // A warning and no failure: reads go on, and only the next command can find out that the disk has recovered.
-      return failure === undefined ? { status: "pass" } : { status: "warn", reason: failure };
+      return trouble === undefined ? { status: "pass" } : { status: "warn", reason: trouble };
     },
     close: () => files.close(),
   };

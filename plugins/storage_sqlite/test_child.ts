@@ -1,12 +1,12 @@
 /** A process of its own for tests: holds a data directory, or fills a disk that it limits itself. */
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { openStorage, type Storage } from "./storage.ts";
-import { keptLog } from "./test_storage.ts";
+import { testOptions } from "./test_storage.ts";
 
 const STREAM = { aggregateType: "counter", aggregateId: "a" };
 
 const [mode, directory = ""] = Deno.args;
-const storage = await openStorage(directory, { log: keptLog() });
+const storage = await openStorage(directory, testOptions());
 if (mode === "hold") {
   await append(storage, 0);
   console.log("held");

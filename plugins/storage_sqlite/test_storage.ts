@@ -12,10 +12,15 @@ export function keptLog(): Log & { readonly lines: LogLine[] } {
   return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
 }
 
+/** What a storage needs, with a clock that stands still. */
+export function testOptions(): StorageOptions {
+  return { log: keptLog(), runtime: { monotonicMs: () => 0 } };
+}
+
 /** A storage in a directory of its own under the project's data directory, removed when disposed. */
 export async function openTemporary(options: Partial<StorageOptions> = {}) {
   const directory = await temporaryDirectory();
-  const storage = await openStorage(directory.path, { log: keptLog(), ...options });
+  const storage = await openStorage(directory.path, { ...testOptions(), ...options });
   return {
     ...storage,
     directory: directory.path,

@@ -1,3 +1,4 @@
+import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 
 /** The thread ended with a call under way: whether that call had its effect is not known. */
@@ -5,6 +6,12 @@ export class ThreadDied extends Error {
   override readonly name = "ThreadDied";
 }
 
+export type ThreadOptions = {
+  readonly name: string;
+  readonly start: () => Worker;
+  readonly log: Log;
+  readonly runtime: Pick<Runtime, "monotonicMs">;
+};
 type Pending = { readonly resolve: (reply: unknown) => void; readonly reject: (error: Error) => void };
 
 /**
@@ -12,11 +19,13 @@ type Pending = { readonly resolve: (reply: unknown) => void; readonly reject: (e
  * `ThreadDied`; the next call starts another one.
  */
 export class Thread {
-  readonly #options: { readonly name: string; readonly start: () => Worker; readonly log: Log };
+  readonly #options: ThreadOptions;
   #worker: Worker | undefined;
   #pending: Pending[] = [];
+  /** Since when it works on the oldest call. */
+  #sinceMs = 0;
 
-  constructor(options: { readonly name: string; readonly start: () => Worker; readonly log: Log }) {
+  constructor(options: ThreadOptions) {
     this.#options = options;
   }
 
@@ -24,11 +33,18 @@ export class Thread {
     return this.#worker !== undefined;
   }
 
+  /** How long it has worked on the call under way; 0 when there is none. */
+  get busyMs(): number {
+    return this.#pending.length === 0 ? 0 : this.#options.runtime.monotonicMs() - this.#sinceMs;
+  }
+
   call(message: unknown): Promise<unknown> {
     const worker = this.#worker ??= this.#start();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#pending.push({ resolve, reject });
+    // Throws for what cannot be copied: nobody may wait for an answer to it, or all would get their neighbour's.
     worker.postMessage(message);
+    if (this.#pending.length === 0) this.#sinceMs = this.#options.runtime.monotonicMs();
+    this.#pending.push({ resolve, reject });
     return promise;
   }
 
@@ -36,11 +52,15 @@ export class Thread {
   terminate(): void {
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#pending = [];
   }
 
   #start(): Worker {
     const worker = this.#options.start();
-    worker.onmessage = ({ data }) => this.#pending.shift()?.resolve(data);
+    worker.onmessage = ({ data }) => {
+      this.#sinceMs = this.#options.runtime.monotonicMs();
+      this.#pending.shift()?.resolve(data);
+    };
     worker.onerror = (event) => {
       event.preventDefault();
       this.#died(worker, event.message);

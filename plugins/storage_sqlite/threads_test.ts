@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { appendNext, openReader, placeOf, sampleEvent, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { startStorageWorker } from "./storage.ts";
-import { keptLog, openTemporary, temporaryDirectory } from "./test_storage.ts";
+import { keptLog, openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
 import { openStorage } from "./storage.ts";
 
 /** What happens to the next message of this kind, once. */
@@ -93,7 +93,7 @@ describe("a storage that is closed", () => {
   it("has stored what was waiting, takes nothing more, and leaves its files to be moved and opened", async () => {
     await using directory = await temporaryDirectory();
     const before = `${directory.path}/before`;
-    const storage = await openStorage(before, { log: keptLog() });
+    const storage = await openStorage(before, testOptions());
     const appends = Array.from(
       { length: 100 },
       (_, at) => storage.store.append(streamOf(`s-${at}`), { expectedVersion: 0, events: sampleEvents(1) }),
@@ -106,7 +106,7 @@ describe("a storage that is closed", () => {
     await assertRejects(() => storage.store.version(streamOf("s-1")), Unavailable);
     const after = `${directory.path}/after`;
     await Deno.rename(before, after);
-    const again = await openStorage(after, { log: keptLog() });
+    const again = await openStorage(after, testOptions());
     assertEquals((await again.source.backlog(null)).events, 100);
     await again.close();
   });

@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { decodeCursor, encodeCursor, type ListName } from "../../core/ports/cursor.ts";
 import type { Stream } from "../../core/ports/event_store.ts";
 import type { Parked } from "../../core/ports/progress.ts";
 import type { Find, StoredDocument, View } from "../../core/ports/read_models.ts";
-import { decodeCursor, encodeCursor, type ListName } from "./cursors.ts";
 import { openForReading } from "./database.ts";
 import { type IndexList, tableOf, valueCell } from "./document_rows.ts";
 import { reading } from "./sqlite_error.ts";

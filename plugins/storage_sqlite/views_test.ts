@@ -4,7 +4,7 @@ import { StartError } from "../../core/ports/plugin.ts";
 import { checkpointNow } from "../../tests/contract/read_model_samples.ts";
 import { appendNext, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { openStorage } from "./storage.ts";
-import { keptLog, temporaryDirectory } from "./test_storage.ts";
+import { keptLog, temporaryDirectory, testOptions } from "./test_storage.ts";
 
 const MODEL = { incarnation: "sample_v1", indexes: {} };
 const KEPT = { key: "a", version: 1, document: { name: "a" } };
@@ -58,7 +58,7 @@ describe("views.db", () => {
     await using directory = await temporaryDirectory();
     await fill(directory.path);
     await Deno.writeTextFile(`${directory.path}/views.db`, "not a database ".repeat(1_000));
-    const refusal = await assertRejects(() => openStorage(directory.path, { log: keptLog() }), StartError);
+    const refusal = await assertRejects(() => openStorage(directory.path, testOptions()), StartError);
     assertStringIncludes(refusal.message, "views.db");
     assertStringIncludes(refusal.message, "delete");
   });
@@ -66,7 +66,7 @@ describe("views.db", () => {
 
 /** Appends some events, has the read model pass them, and stops. */
 async function fill(directory: string, events = 3): Promise<string> {
-  const storage = await openStorage(directory, { log: keptLog() });
+  const storage = await openStorage(directory, testOptions());
   await appendNext(storage.store, streamOf("a"), sampleEvents(events));
   const checkpoint = await checkpointNow(storage.source);
   await storage.readModels.prepare(MODEL);
@@ -76,7 +76,7 @@ async function fill(directory: string, events = 3): Promise<string> {
 }
 
 async function look(directory: string, log = keptLog()) {
-  const storage = await openStorage(directory, { log });
+  const storage = await openStorage(directory, { ...testOptions(), log });
   await storage.readModels.prepare(MODEL);
   const { checkpoint } = await storage.readModels.progress.load(MODEL.incarnation);
   const documents = (await storage.readModels.get(MODEL, ["a"])).size;

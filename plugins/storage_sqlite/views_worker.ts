@@ -1,7 +1,6 @@
 /// <reference lib="deno.worker" />
-import { StartError } from "../../core/ports/plugin.ts";
 import type { IndexList } from "./document_rows.ts";
-import { isDamaged } from "./sqlite_error.ts";
+import { isDamaged, messageOf, refusalOf } from "./sqlite_error.ts";
 import { type ViewChange, type ViewReply, ViewsFile } from "./views_file.ts";
 
 /** The thread that owns views.db for writing. */
@@ -42,10 +41,8 @@ function open(path: string): ViewsReply {
     file = new ViewsFile(path);
     return { done: true };
   } catch (error) {
-    if (error instanceof StartError) return { refused: error.message };
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!isDamaged(error)) return { refused: `Cannot open ${path}: ${reason}` };
+    if (!isDamaged(error)) return { refused: refusalOf(error, path) };
     const advice = `delete ${path}, ${path}-wal and ${path}-shm and start again: it is made anew from the events`;
-    return { refused: `Cannot open ${path}: it is damaged (${reason}); ${advice}` };
+    return { refused: `Cannot open ${path}: it is damaged (${messageOf(error)}); ${advice}` };
   }
 }

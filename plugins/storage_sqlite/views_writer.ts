@@ -1,5 +1,6 @@
 import { StartError } from "../../core/ports/plugin.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { IndexList } from "./document_rows.ts";
 import { errorOf } from "./sqlite_error.ts";
@@ -10,6 +11,7 @@ import type { ViewsReply, ViewsRequest } from "./views_worker.ts";
 export type ViewsWriterOptions = {
   readonly startWorker: () => Worker;
   readonly log: Log;
+  readonly runtime: Pick<Runtime, "monotonicMs">;
   /** How many changes of an incarnation are stored: tells whether one whose answer was lost is among them. */
   readonly revisionOf: (incarnation: string) => number;
 };
@@ -22,10 +24,15 @@ export class ViewsWriter {
   #opening: Promise<void> | undefined;
   #closed = false;
 
-  constructor(path: string, { startWorker, log, revisionOf }: ViewsWriterOptions) {
+  constructor(path: string, { startWorker, log, runtime, revisionOf }: ViewsWriterOptions) {
     this.#path = path;
     this.#revisionOf = revisionOf;
-    this.#thread = new Thread({ name: path, start: startWorker, log });
+    this.#thread = new Thread({ name: path, start: startWorker, log, runtime });
+  }
+
+  /** How long the change under way has taken. */
+  get busyMs(): number {
+    return this.#thread.busyMs;
   }
 
   /** Throws a `StartError`. */
@@ -65,7 +72,11 @@ export class ViewsWriter {
 
   async #open(): Promise<void> {
     const reply = await this.#thread.call({ open: this.#path } satisfies ViewsRequest) as ViewsReply;
-    if ("refused" in reply) throw new StartError(reply.refused);
+    if ("refused" in reply) {
+      // Ended, so that the next change opens the file: one for a closed file would end it as a crash does.
+      this.#thread.terminate();
+      throw new StartError(reply.refused);
+    }
   }
 
   async #call(request: ViewsRequest): Promise<void> {

@@ -80,6 +80,23 @@ function history(open: OpenChangeSource): void {
     assertInOrder(await all.until(6), 6);
   });
 
+  it("makes pages no longer than it is asked for", async () => {
+    await using opened = await open();
+    await appendNext(opened.store, streamOf("a"), sampleEvents(10));
+    await using reader = openReader(opened.source, { limit: 4 });
+    while (reader.seen.length < 10) assertLessOrEqual((await reader.next()).events.length, 4);
+    assertInOrder(reader.seen, 10);
+  });
+
+  it("says of a page whether another one is ready behind it", async () => {
+    await using opened = await open();
+    await appendNext(opened.store, streamOf("a"), sampleEvents(10));
+    await using reader = openReader(opened.source, { limit: 4 });
+    const more: boolean[] = [];
+    while (reader.seen.length < 10) more.push((await reader.next()).more);
+    assertEquals([more.pop(), more.includes(false)], [false, false]);
+  });
+
   it("tells nothing to a reader of no types, but moves its checkpoint", async () => {
     await using opened = await open();
     await appendNext(opened.store, streamOf("a"), sampleEvents(3));
@@ -216,6 +233,21 @@ function ending(open: OpenChangeSource): void {
 }
 
 function backlog(open: OpenChangeSource): void {
+  it("has its head behind all that was appended, and before what follows", async () => {
+    await using opened = await open();
+    await using first = openReader(opened.source, { after: await opened.source.head() });
+    for (let number = 1; number <= 20; number++) {
+      await appendNext(opened.store, streamOf("a"), sampleEvents(1, { eventType: number % 2 ? "Counted" : "Ignored" }));
+      const head = await opened.source.head();
+      assertEquals((await opened.source.backlog(head)).events, 0);
+      assertEquals(await opened.store.version(streamOf("a")), number);
+      await using reader = openReader(opened.source, { after: head });
+      await appendNext(opened.store, streamOf("b"), sampleEvents(1));
+      assertEquals((await reader.until(1)).map(placeOf), [`b/${number}`]);
+    }
+    assertEquals((await first.until(30)).filter(({ aggregateId }) => aggregateId === "b").length, 20);
+  });
+
   it("counts what follows a checkpoint and tells since when", async () => {
     await using opened = await open();
     assertEquals(await opened.source.backlog(null), { events: 0, since: null });

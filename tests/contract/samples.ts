@@ -71,12 +71,19 @@ export const HARD_TEXTS = [
   "'; drop table events; --",
 ];
 
-export type ReaderOptions = { readonly after?: Checkpoint | null; readonly eventTypes?: readonly string[] };
+export type ReaderOptions = {
+  readonly after?: Checkpoint | null;
+  readonly eventTypes?: readonly string[];
+  readonly limit?: number;
+};
 
 /** One subscription's view of a change source: pages are taken by hand, closing aborts it. */
-export function openReader(source: ChangeSource, { after = null, eventTypes = ["Counted"] }: ReaderOptions = {}) {
+export function openReader(
+  source: ChangeSource,
+  { after = null, eventTypes = ["Counted"], limit = 1_000 }: ReaderOptions = {},
+) {
   const abort = new AbortController();
-  const options = { after, eventTypes: new Set(eventTypes), signal: abort.signal };
+  const options = { after, eventTypes: new Set(eventTypes), limit, signal: abort.signal };
   const pages = source.changes(options)[Symbol.asyncIterator]();
   const seen: RecordedEvent[] = [];
   let checkpoint = after;

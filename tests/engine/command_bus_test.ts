@@ -185,6 +185,37 @@ describe("CommandBus", () => {
     assertEquals(await metricOf(rig, "commands_total", { outcome: "failed" }), 2);
   });
 
+  it("bounds the bytes that wait, whatever the streams", async () => {
+    const storage = createMemoryStorage();
+    const { promise: stalled, resolve: goOn } = Promise.withResolvers<void>();
+    const store: EventStore = {
+      ...storage.store,
+      async append(stream, options) {
+        await stalled;
+        return await storage.store.append(stream, options);
+      },
+    };
+    await using rig = await openRig({ modules: [counter], streamer: false, storage: { ...storage, store } });
+    const body = { type: "Note", note: "x".repeat(250_000) };
+    const notes = Array.from({ length: 400 }, (_, at) => rig.execute({ module: "counter", id: `${at}`, body }));
+    goOn();
+    const overloaded = (await Promise.all(notes)).filter(({ is }) => is === "overloaded").length;
+    assert(overloaded > 100 && overloaded < 200, `expected 400 less 64 MB, found ${overloaded} refused`);
+    assertEquals(doneOf(await rig.execute({ module: "counter", id: "399", body })).version, 1);
+  });
+
+  it("folds what is stored, so that nothing changes when it is read again", async () => {
+    await using rig = await open();
+    await rig.execute({ module: "counter", id: "a", body: { type: "Name", name: "Alice" } });
+    await rig.execute({ module: "counter", id: "a", body: { type: "Name" } });
+    const found = rig.registry.byName.get("counter");
+    if (found === undefined) throw new Error("the counter is served");
+    const live = await rig.queries.state(found, { principal: ANONYMOUS, id: "a" });
+    const replayed = await rig.queries.state(found, { principal: ANONYMOUS, id: "a", moment: { version: 2 } });
+    assertEquals(live, { is: "found", version: 2, state: { total: 0, name: "Alice" } });
+    assertEquals(replayed, live);
+  });
+
   it("bounds what waits on one stream", async () => {
     await using rig = await open();
     const outcomes = await Promise.all(Array.from({ length: 1_200 }, () => count(rig, 1)));

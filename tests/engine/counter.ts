@@ -4,6 +4,7 @@ import { z } from "zod";
 const events = {
   Counted: z.strictObject({ by: z.number() }),
   Noted: z.strictObject({ note: z.string() }),
+  Named: z.strictObject({ name: z.string().optional() }),
 };
 
 const total = z.strictObject({ total: z.number(), count: z.int() });
@@ -36,13 +37,14 @@ export const counter = defineModule({
   commands: {
     Count: z.strictObject({ by: z.number(), times: z.int().optional() }),
     Note: z.strictObject({ note: z.string() }),
+    Name: z.strictObject({ name: z.string().optional() }),
     Touch: z.strictObject({}),
     Break: z.strictObject({}),
     Smuggle: z.strictObject({}),
   },
   events,
   rejections: { below_zero: "A counter does not go below zero" },
-  state: z.strictObject({ total: z.number() }),
+  state: z.strictObject({ total: z.number(), name: z.string().optional() }),
   creates: ["Count"],
   decider: {
     initialState: { total: 0 },
@@ -55,6 +57,8 @@ export const counter = defineModule({
         }
         case "Note":
           return [{ type: "Noted", note: command.note }];
+        case "Name":
+          return [{ type: "Named", name: command.name }];
         case "Touch":
           return [];
         case "Break":
@@ -63,7 +67,18 @@ export const counter = defineModule({
           return [{ ...{ extra: 1 }, type: "Counted", by: 1 }];
       }
     },
-    evolve: (state, event) => event.type === "Counted" ? { total: state.total + event.by } : state,
+    evolve(state, event) {
+      switch (event.type) {
+        case "Counted":
+          return { ...state, total: state.total + event.by };
+        case "Named": {
+          const { type: _, ...named } = event;
+          return { ...state, ...named };
+        }
+        default:
+          return state;
+      }
+    },
   },
   projections: [counterTotals, counterSum],
   allow: (principal, _, { total }) => principal.sub !== "guest" || total < 5,

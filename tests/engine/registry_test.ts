@@ -68,6 +68,20 @@ describe("createRegistry", () => {
     }
   });
 
+  it("refuses a publish that is no function", () => {
+    createRegistry([found(counter({ publish: () => undefined }))]);
+    const wrong = { publish: { Counted: true } } as unknown as Partial<Module>;
+    refuse([counter(wrong)], 'its publish is {"Counted":true}, expected a function');
+  });
+
+  it("refuses schemas of what is kept that JSON cannot keep", () => {
+    const dated = z.strictObject({ at: z.date() });
+    refuse([counter({ events: { Counted: dated } })], "Counted cannot be kept as JSON");
+    refuse([counter({ state: dated })], "state cannot be kept as JSON");
+    const trimmed = z.strictObject({ by: z.string().transform((text) => text.trim()) });
+    refuse([counter({ events: { Counted: trimmed } })], "Counted cannot be kept as JSON");
+  });
+
   it("refuses two indexes by one field", () => {
     const [totals] = counter().projections ?? [];
     if (totals === undefined) throw new Error("the counter has a projection");

@@ -40,6 +40,14 @@ async function shown(rig: Rig, id: string, version: number, view = "counter_tota
   return is === "found" || is === "missing" ? "passed" : is;
 }
 
+/** Polls by waiting: a parked aggregate is told of at once, and is `parked` until its first try after a restart. */
+async function within(rig: Rig, id: string, version: number) {
+  for (let tries = 0; tries < 1_000 && await shown(rig, id, version) !== "passed"; tries += 1) await nextTurn();
+  return await document(rig, id);
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
 async function document(rig: Rig, key: string, view = "counter_totals") {
   const found = rig.registry.views.get(view);
   if (found === undefined) throw new Error(`no view ${view}`);
@@ -123,11 +131,46 @@ describe("a subscription", () => {
     await count(rig, "good", 1);
     assertEquals(await shown(rig, "good", 1), "passed");
     assertEquals(await shown(rig, "bad", 2), "parked");
-    assertEquals(tries, 3);
     const { parked } = await storage.readModels.progress.load("counter_totals_v1");
     assertEquals(parked.map(({ from, through, attempts, error }) => ({ from, through, attempts, error })), [
       { from: 1, through: 2, attempts: 3, error: "Error: thirteen" },
     ]);
+  });
+
+  it("has its three tries again after a restart, so that a mended projection heals", async () => {
+    const storage = createMemoryStorage();
+    let broken = true;
+    const check = () => {
+      if (broken) throw new Error("not yet mended");
+    };
+    {
+      await using rig = await openRig({ modules: [guarded(check)], storage });
+      await count(rig, "bad", 1);
+      assertEquals(await shown(rig, "bad", 1), "parked");
+      await count(rig, "bad", 2);
+    }
+    broken = false;
+    await using rig = await openRig({ modules: [guarded(check)], storage });
+    await count(rig, "bad", 3);
+    assertEquals(await within(rig, "bad", 3), { total: 6, count: 3 });
+    assertEquals((await storage.readModels.progress.load("counter_totals_v1")).parked, []);
+  });
+
+  it("tries a parked aggregate again while others keep the feed busy", async () => {
+    let failures = 1;
+    const check = ({ by }: Message) => {
+      if (by === 13 && failures-- > 0) throw new Error("thirteen");
+    };
+    await using rig = await openRig({ modules: [guarded(check)] });
+    await count(rig, "bad", 13);
+    const busy = { is: true };
+    const others = (async () => {
+      for (let at = 0; busy.is; at += 1) await count(rig, `good ${at % 100}`, 1);
+    })();
+    const standing = await shown(rig, "bad", 1);
+    busy.is = false;
+    await others;
+    assertEquals(standing, "passed");
   });
 
   it("parks what fails its document's schema and what its key function throws on", async () => {

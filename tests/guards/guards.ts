@@ -11,6 +11,10 @@ export type Guard = {
 const BUS = "tests/engine/command_bus_test.ts";
 const SUBSCRIPTION = "tests/engine/subscription_test.ts";
 const APP = "tests/engine/app_test.ts";
+const BROKER = "tests/engine/broker_local_test.ts";
+const LIVE = "tests/http/live_test.ts";
+const LIVE_LOAD = "tests/http/live_load_test.ts";
+const LIVE_STREAMS = "plugins/http/live_streams_test.ts";
 
 export const guards: readonly Guard[] = [
   {
@@ -51,7 +55,7 @@ export const guards: readonly Guard[] = [
   {
     promise: "what a decider smuggles into an event is not stored",
     file: "core/engine/decide.ts",
-    find: "parseEvent(served, message)",
+    find: "asStored(parseEvent(served, message))",
     replace: "message",
     test: BUS,
   },
@@ -100,7 +104,7 @@ export const guards: readonly Guard[] = [
   {
     promise: "followers of a parked event stay behind it",
     file: "core/engine/subscription.ts",
-    find: "parked === undefined ? await this.#attempt(unit, event) : behind(parked, event)",
+    find: "parked === undefined ? await this.#attempt(unit, event) : this.#parking.show(parked, event)",
     replace: "await this.#attempt(unit, event, parked)",
     test: SUBSCRIPTION,
   },
@@ -113,9 +117,9 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "a parked aggregate is tried three times, no more",
-    file: "core/engine/subscription.ts",
-    find: "parked.attempts >= MAX_TRIES\n",
-    replace: "parked.attempts >= Infinity\n",
+    file: "core/engine/parking.ts",
+    find: "if (attempts >= MAX_TRIES) return Infinity;",
+    replace: "",
     test: SUBSCRIPTION,
   },
   {
@@ -126,9 +130,30 @@ export const guards: readonly Guard[] = [
     test: SUBSCRIPTION,
   },
   {
+    promise: "a parked aggregate is tried again however busy the feed is",
+    file: "core/engine/subscription.ts",
+    find: "if (due !== undefined) await this.#catchUp(due);",
+    replace: "if (due !== undefined && this.#parking.size < 0) await this.#catchUp(due);",
+    test: SUBSCRIPTION,
+  },
+  {
+    promise: "a restart gives parked aggregates their tries again",
+    file: "core/engine/subscription.ts",
+    find: "fresh: !this.#resumed",
+    replace: "fresh: false",
+    test: SUBSCRIPTION,
+  },
+  {
+    promise: "what is folded now is what will be folded after a restart",
+    file: "core/engine/decide.ts",
+    find: "asStored(parseEvent(served, message))",
+    replace: "parseEvent(served, message)",
+    test: BUS,
+  },
+  {
     promise: "a document fits its schema",
     file: "core/engine/projector.ts",
-    find: "projection.document.parse(after)",
+    find: "asStored(projection.document.parse(after))",
     replace: "after",
     test: SUBSCRIPTION,
   },
@@ -138,5 +163,110 @@ export const guards: readonly Guard[] = [
     find: "    await app.stop().catch",
     replace: '    if (app.phase === "ready") await app.stop().catch',
     test: APP,
+  },
+  {
+    promise: "an id that a topic did not give is refused",
+    file: "plugins/broker_local/local_broker.ts",
+    find: "if (await found.skipThrough(eventId)) return found;",
+    replace: "if (await found.skipThrough(eventId) || found) return found;",
+    test: BROKER,
+  },
+  {
+    promise: "a topic goes on behind the event of the id, not with it",
+    file: "plugins/broker_local/local_tail.ts",
+    find: "return events.slice(at + 1);",
+    replace: "return events.slice(at);",
+    test: BROKER,
+  },
+  {
+    promise: "a topic goes on with the events of the same page",
+    file: "plugins/broker_local/local_tail.ts",
+    find: "        this.#skipThrough = eventId;\n",
+    replace: "        this.#after = page.checkpoint;\n",
+    test: BROKER,
+  },
+  {
+    promise: "an event that fails to be published costs nobody the events behind it",
+    file: "plugins/broker_local/local_broker.ts",
+    find: "error: String(error) });\n    return undefined;",
+    replace: "error: String(error) });\n    throw error;",
+    test: BROKER,
+  },
+  {
+    promise: "no public type breaks out of its line",
+    file: "core/engine/publication.ts",
+    find: "/^[\\w.-]+$/.test(type)",
+    replace: "type.length > 0",
+    test: BROKER,
+  },
+  {
+    promise: "an id beyond the last event is refused rather than waited for",
+    file: "plugins/http/live_history.ts",
+    find: " && Number(start.id) <= version",
+    replace: "",
+    test: LIVE,
+  },
+  {
+    promise: "who may not read a topic gets none",
+    file: "plugins/http/topics.ts",
+    find: 'if (!mayRead(served, call.principal, { kind: "topic", topic })) return problem("forbidden");',
+    replace: "",
+    test: LIVE,
+  },
+  {
+    promise: "a live reader of a stream sees no gap where an offer runs ahead",
+    file: "plugins/http/live_history.ts",
+    find: "first === this.#after + 1 && ",
+    replace: "",
+    test: "tests/http/live_faults_test.ts",
+  },
+  {
+    promise: "a stop does not wait for live streams",
+    file: "plugins/http/mod.ts",
+    find: "        kernel.live.close();\n",
+    replace: "",
+    test: LIVE_LOAD,
+  },
+  {
+    promise: "a reader that takes nothing is closed",
+    file: "plugins/http/live_stream.ts",
+    find: "quietMs >= slowReaderMs) this.end();",
+    replace: "quietMs >= Infinity) this.end();",
+    test: LIVE_STREAMS,
+  },
+  {
+    promise: "nothing is made for a reader that has not taken what was made before",
+    file: "plugins/http/live_stream.ts",
+    find: "{ highWaterMark: 0 }",
+    replace: "{ highWaterMark: 10 }",
+    test: LIVE_STREAMS,
+  },
+  {
+    promise: "live streams are bounded in number, those that are being opened counted",
+    file: "plugins/http/live_streams.ts",
+    find: "this.size + this.#opening >= streams",
+    replace: "this.size >= streams",
+    test: LIVE_STREAMS,
+  },
+  {
+    promise: "a write is not told as seen by a view that parked its aggregate meanwhile",
+    file: "plugins/storage_sqlite/progress.ts",
+    find: "return { is: position !== undefined && position <= passed",
+    replace: "return { is: position !== undefined && position <= (reader().progressOf(subscription) ?? 0)",
+    test: "plugins/storage_sqlite/progress_test.ts",
+  },
+  {
+    promise: "a write that found its file closed is refused, not unknown",
+    file: "plugins/storage_sqlite/event_writer.ts",
+    find: "      this.#thread.terminate();\n      throw new StartError(reply.refused);",
+    replace: "      throw new StartError(reply.refused);",
+    test: "plugins/storage_sqlite/obstacles_test.ts",
+  },
+  {
+    promise: "a change below a module's folder makes its snapshots and views anew",
+    file: "plugins/runtime/discover_modules.ts",
+    find: "if (isDirectory) return",
+    replace: "if (isDirectory) return [];\n    if (isDirectory) return",
+    test: "plugins/runtime/discover_modules_test.ts",
   },
 ];

@@ -72,6 +72,8 @@ describe("a read over HTTP", () => {
       "at=yesterday",
       "at=2026-02-30T00:00:00Z",
       "at=2026-01-01",
+      "at=9999-12-31T23:59:59-23:00",
+      "at=0000-01-01T00:00:00+23:00",
       "version=1&at=2026-01-01T00:00:00Z",
       "version=1&version=1",
       "v=1",

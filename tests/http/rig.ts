@@ -8,6 +8,7 @@ import { type Log, logRef } from "../../core/ports/telemetry.ts";
 import account from "../../modules/account/mod.ts";
 import customer from "../../modules/customer/mod.ts";
 import order from "../../modules/order/mod.ts";
+import brokerLocal from "../../plugins/broker_local/mod.ts";
 import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "../../plugins/http/mod.ts";
 import metrics from "../../plugins/metrics/mod.ts";
@@ -45,7 +46,7 @@ export async function openService(options: Options = {}): Promise<Service> {
   const lines: string[] = [];
   const found = modules.map((module) => ({ module, location: `${module.name}/mod.ts`, fingerprint: "test" }));
   const app = await startApp({
-    plugins: [keptLog(lines), metrics, storage, kernel(found), cdcStreamer, http],
+    plugins: [keptLog(lines), metrics, storage, kernel(found), cdcStreamer, brokerLocal, http],
     environment: { PORT: "0", METRICS_PORT: "0", ...environment },
     runtime: systemRuntime,
   });
@@ -69,6 +70,10 @@ async function send(url: string, { method, headers = {}, body }: Sending): Promi
     body: text as BodyInit,
   };
   const response = await fetch(url, { method: method ?? (text === undefined ? "GET" : "POST"), ...request });
+  if (response.headers.get("content-type") === "text/event-stream" && method !== "HEAD") {
+    await response.body?.cancel();
+    throw new Error(`expected an answer that ends from ${url}, found a live stream`);
+  }
   const answered = await response.text();
   const json = response.headers.get("content-type")?.includes("json") && answered !== "";
   return { status: response.status, headers: response.headers, body: json ? JSON.parse(answered) : {}, text: answered };

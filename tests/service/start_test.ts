@@ -55,6 +55,12 @@ describe("start is refused in one clear line", () => {
     assertRefused(exit, 1, "Cannot read the modules in", "nowhere");
   });
 
+  it("for modules in a directory without a name", async () => {
+    await using directory = await temporaryDirectory();
+    const exit = await runService({ directory: directory.path, modules: "" });
+    assertRefused(exit, 1, "Cannot use MODULES_DIR");
+  });
+
   it("for a data directory that is a file", async () => {
     await using directory = await temporaryDirectory();
     await Deno.writeTextFile(`${directory.path}/store`, "");

@@ -1,4 +1,4 @@
-import { InvalidCursor } from "../../core/ports/read_models.ts";
+import { InvalidCursor } from "./read_models.ts";
 
 /** Which list a cursor is of: the index and the value asked for, or all documents. */
 export type ListName = readonly [index: string, value: string] | readonly [null];

@@ -1,0 +1,38 @@
+import { ref } from "./plugin.ts";
+
+/**
+ * A published event: a CloudEvent in the binary mode of Kafka's binding. Attributes are headers named `ce_...`, an
+ * attribute that is null has none, and messages of one key keep their order.
+ */
+export type TopicMessage = {
+  /** The aggregate's id. */
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The event's own fields as JSON. */
+  readonly value: string;
+};
+
+/** `id` names the place right after the message; it is opaque, and two readers may get two ids for one message. */
+export type TopicEntry = { readonly id: string; readonly message: TopicMessage };
+
+/** Where a reader begins: behind an entry, at the first message kept, or with whatever is published from now on. */
+export type TopicStart = { readonly after: string } | "beginning" | "now";
+
+/** Tells what was published: every message at least once, those of one key in order. */
+export type Broker = {
+  /**
+   * Resolves once the place is found: what is published later will be told. Batches are never empty, are made when
+   * asked for, and go on until the signal aborts, through outages of whatever stands behind. Throws `InvalidPlace`
+   * for an id that is none of this topic's, and `Unavailable`.
+   */
+  tail(
+    topic: string,
+    options: { readonly start: TopicStart; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<readonly TopicEntry[]>>;
+};
+
+export const brokerRef = ref<Broker>("broker");
+
+export class InvalidPlace extends Error {
+  override readonly name = "InvalidPlace";
+}

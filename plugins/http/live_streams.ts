@@ -1,0 +1,85 @@
+import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import { type Feed, LiveStream, type StreamLimits } from "./live_stream.ts";
+import { type Problem, problem } from "./problems.ts";
+import { EVENT_STREAM_HEADERS } from "./sse.ts";
+
+export type LiveLimits = StreamLimits & { readonly streams: number };
+
+const SWEEP_MS = 1_000;
+
+/** All live connections, bounded in number, under one timer. */
+export class LiveStreams {
+  readonly #parts: { readonly runtime: Runtime; readonly log: Log; readonly limits: LiveLimits };
+  readonly #streams = new Set<LiveStream>();
+  readonly #closing = new AbortController();
+  #opening = 0;
+  #isSweeping = false;
+
+  constructor(parts: { readonly runtime: Runtime; readonly log: Log; readonly limits: LiveLimits }) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Answers with what the feed tells, once it has found its place; a HEAD is told that it would. */
+  async open(
+    { request, correlationId }: { readonly request: Request; readonly correlationId: string },
+    { headers, begin }: { headers?: Readonly<Record<string, string>>; begin: () => Promise<Feed | Problem> },
+  ): Promise<Response | Problem> {
+    const { limits: { streams } } = this.#parts;
+    if (this.#closing.signal.aborted) return problem("unavailable", { detail: "The service is stopping" });
+    if (this.size + this.#opening >= streams) {
+      return problem("overloaded", { detail: `There are ${streams} live streams already` });
+    }
+    this.#opening += 1;
+    try {
+      const feed = await begin();
+      if ("is" in feed) return feed;
+      const all = { ...EVENT_STREAM_HEADERS, "x-correlation-id": correlationId, ...headers };
+      if (request.method !== "HEAD") return new Response(this.#add(feed), { headers: all });
+      feed.close();
+      return new Response(null, { headers: all });
+    } finally {
+      this.#opening -= 1;
+    }
+  }
+
+  /** Ends all of them, at once; there will be no others. */
+  close(): void {
+    this.#closing.abort();
+    for (const stream of [...this.#streams]) stream.end();
+  }
+
+  #add(feed: Feed): ReadableStream<Uint8Array> {
+    const { runtime, log } = this.#parts;
+    const stream = new LiveStream(feed, {
+      clock: () => runtime.monotonicMs(),
+      onEnd: (ended, error) => {
+        this.#streams.delete(ended);
+        if (error !== undefined) log.error("A live stream failed; its reader comes back", { error: String(error) });
+      },
+    });
+    this.#streams.add(stream);
+    if (this.#closing.signal.aborted) stream.end();
+    else if (!this.#isSweeping) this.#sweep();
+    return stream.body;
+  }
+
+  async #sweep(): Promise<void> {
+    const { runtime, limits: { heartbeatMs, slowReaderMs } } = this.#parts;
+    const { signal } = this.#closing;
+    const sweepMs = Math.min(SWEEP_MS, heartbeatMs, slowReaderMs);
+    // What falls due before the next sweep is due in this one.
+    const limits = { heartbeatMs: heartbeatMs - sweepMs, slowReaderMs };
+    this.#isSweeping = true;
+    while (this.size > 0 && !signal.aborted) {
+      await runtime.sleep(sweepMs, { signal }).catch(() => {});
+      const nowMs = runtime.monotonicMs();
+      for (const stream of this.#streams) stream.beat(nowMs, limits);
+    }
+    this.#isSweeping = false;
+  }
+}

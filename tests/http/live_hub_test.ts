@@ -1,0 +1,130 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { ChangeSource } from "../../core/ports/change_source.ts";
+import { Unavailable } from "../../core/ports/event_store.ts";
+import { type Listener, LiveHub } from "../../plugins/http/live_hub.ts";
+import { systemRuntime } from "../../plugins/runtime/mod.ts";
+import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
+import { appendNext, sampleEvents, streamOf } from "../contract/samples.ts";
+
+describe("the hub of live readers", () => {
+  it("tells each what is new in its stream, as one text for all of them", async () => {
+    const { hub, append, opened, texts } = rig();
+    const [one, two, other] = [listener(), listener(), listener()];
+    await Promise.all([hub.join(streamOf("a"), one), hub.join(streamOf("a"), two), hub.join(streamOf("b"), other)]);
+    await append("a", 3);
+    assertEquals([await one.told(3), await two.told(3)], ["1,2,3", "1,2,3"]);
+    await append("b", 1);
+    assertEquals([await other.told(1), one.numbers.length], ["1", 3]);
+    assertEquals([opened.length, texts], [1, ["1,2,3", "1"]]);
+    for (const [stream, each] of [["a", one], ["a", two], ["b", other]] as const) hub.leave(streamOf(stream), each);
+  });
+
+  it("begins at the head, not with what was before", async () => {
+    const { hub, append } = rig();
+    await append("a", 5);
+    const late = listener();
+    await hub.join(streamOf("a"), late);
+    await append("a", 1);
+    assertEquals(await late.told(1), "6");
+    hub.leave(streamOf("a"), late);
+  });
+
+  it("reads only while there is somebody to tell, and again when there is", async () => {
+    const { hub, append, opened, signals } = rig();
+    for (const round of [1, 2]) {
+      const [one, two] = [listener(), listener()];
+      await Promise.all([hub.join(streamOf("a"), one), hub.join(streamOf("a"), two)]);
+      await append("a", 1);
+      await one.told(1);
+      hub.leave(streamOf("a"), one);
+      assertEquals(signals.at(-1)?.aborted, false);
+      hub.leave(streamOf("a"), two);
+      assertEquals([signals.at(-1)?.aborted, opened.length], [true, round]);
+    }
+  });
+
+  it("lets nobody in while the storage is unavailable, and goes on behind an outage", async () => {
+    const { hub, append, faults } = rig();
+    const one = listener();
+    faults.head = new Unavailable("away");
+    await assertRejects(() => hub.join(streamOf("a"), one), Unavailable);
+    delete faults.head;
+    faults.changes = new Unavailable("away");
+    await hub.join(streamOf("a"), one);
+    await append("a", 2);
+    assertEquals(await one.told(2), "1,2");
+    hub.leave(streamOf("a"), one);
+  });
+
+  it("tells all when it cannot go on, and starts anew with the next", async () => {
+    const { hub, append, faults } = rig();
+    const [one, next] = [listener(), listener()];
+    faults.changes = new TypeError("a bug");
+    await hub.join(streamOf("a"), one);
+    assertEquals(await one.failed, "TypeError: a bug");
+    await hub.join(streamOf("a"), next);
+    await append("a", 1);
+    assertEquals(await next.told(1), "1");
+    hub.leave(streamOf("a"), next);
+  });
+});
+
+function rig() {
+  const { store, source } = createMemoryStorage();
+  const faults: { head?: Error; changes?: Error } = {};
+  const opened: string[] = [];
+  const signals: AbortSignal[] = [];
+  const texts: string[] = [];
+  const watched: ChangeSource = {
+    ...source,
+    async head() {
+      if (faults.head !== undefined) throw faults.head;
+      return await source.head();
+    },
+    async *changes(options) {
+      const fault = faults.changes;
+      delete faults.changes;
+      if (fault !== undefined) throw fault;
+      opened.push("changes");
+      signals.push(options.signal);
+      yield* source.changes(options);
+    },
+  };
+  const hub = new LiveHub({
+    source: watched,
+    eventTypes: new Set(["Counted"]),
+    runtime: systemRuntime,
+    toText(events) {
+      const text = events.map(({ sequenceNumber }) => sequenceNumber).join();
+      texts.push(text);
+      return text;
+    },
+  });
+  const append = (id: string, count: number) => appendNext(store, streamOf(id), sampleEvents(count));
+  return { hub, append, faults, opened, signals, texts };
+}
+
+/** Keeps what it is offered. */
+function listener() {
+  const failed = Promise.withResolvers<string>();
+  let offered = Promise.withResolvers<void>();
+  const numbers: string[] = [];
+  const told: Listener = {
+    offer({ text }) {
+      numbers.push(...text().split(","));
+      offered.resolve();
+      offered = Promise.withResolvers();
+    },
+    fail: (error) => failed.resolve(String(error)),
+  };
+  return {
+    ...told,
+    numbers,
+    failed: failed.promise,
+    async told(count: number): Promise<string> {
+      while (numbers.length < count) await offered.promise;
+      return numbers.join();
+    },
+  };
+}
