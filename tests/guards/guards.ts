@@ -125,8 +125,8 @@ export const guards: readonly Guard[] = [
   {
     promise: "a parked aggregate is told to who waits for it, at once",
     file: "core/engine/queries.ts",
-    find: 'return "parked";',
-    replace: 'return "behind";',
+    find: "standing.parked.attempts < MAX_TRIES",
+    replace: "standing.parked.attempts < Infinity",
     test: SUBSCRIPTION,
   },
   {
