@@ -7,12 +7,14 @@ export type ColdOptions = { readonly longStream: number; readonly starts: number
 
 const SHORT_STREAM = 10;
 const SHORT_STREAMS_PER_START = 9;
+/** Enough for a snapshot. */
+const MIDDLE_STREAM = 150;
 /** The script's single aggregate. */
 const LONG_ID = "acc-0";
 
 /**
  * A first command on a long stream over one on a short stream, each start's: the processes are new, so neither stream
- * is in memory, but they have answered other commands before.
+ * is in memory, but they have answered other commands before, on streams of their own with and without a snapshot.
  */
 export async function measureCold({ longStream, starts }: ColdOptions): Promise<readonly number[]> {
   await using directory = await scratchDirectory("bench");
@@ -21,6 +23,7 @@ export async function measureCold({ longStream, starts }: ColdOptions): Promise<
   for (let start = 0; start < starts; start++) {
     await using service = await startService(directory.path);
     for (let at = 0; at < 50; at++) await timed(service, `warm-${start}-${at}`, "OpenAccount");
+    await timed(service, `middle-${start}`);
     const times: number[] = [];
     for (let at = 0; at < SHORT_STREAMS_PER_START; at++) times.push(await timed(service, `short-${start}-${at}`));
     ratios.push(await timed(service, LONG_ID) / median(times));
@@ -36,6 +39,8 @@ async function seed(directory: string, { longStream, starts }: ColdOptions): Pro
     events = (await (await fetch(`${service.url}/accounts/${LONG_ID}`)).json()).version;
   }
   for (let start = 0; start < starts; start++) {
+    await timed(service, `middle-${start}`, "OpenAccount");
+    await Promise.all(Array.from({ length: MIDDLE_STREAM }, () => timed(service, `middle-${start}`)));
     for (let at = 0; at < SHORT_STREAMS_PER_START; at++) {
       for (let event = 0; event < SHORT_STREAM; event++) {
         await timed(service, `short-${start}-${at}`, event === 0 ? "OpenAccount" : "Deposit");

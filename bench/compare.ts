@@ -17,7 +17,12 @@ for (const [name, value] of Object.entries(after.settings)) {
 console.log(`\n${table([["Figure", "first", "second", "second / first", "reached"], ...figureRows(), ...rateRows()])}`);
 
 async function read(path: string): Promise<Report> {
-  return JSON.parse(await Deno.readTextFile(path));
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    console.error(`Cannot read ${path} as a file of the benchmark: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
 }
 
 function figureRows(): string[][] {

@@ -61,7 +61,8 @@ async function wrk(args: string[]): Promise<string> {
     const { stdout, stderr } = await new Deno.Command("wrk", { args, stdin: "null" }).output();
     return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // A program that is missing is none that may be run.
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable)) throw error;
     throw new Error("Cannot load a server: wrk is not installed; on Debian or Ubuntu: apt-get install wrk", {
       cause: error,
     });

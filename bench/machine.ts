@@ -6,6 +6,7 @@ export type Durability = { readonly journalMode: string; readonly synchronous: s
 
 /** What the figures were measured on and with. */
 export async function describeMachine(): Promise<Readonly<Record<string, string>>> {
+  const wrk = await wrkVersion();
   const processor = /model name\s*: (.*)/.exec(await cat("/proc/cpuinfo"))?.[1] ?? "unknown";
   const memory = Number(/MemTotal:\s+(\d+) kB/.exec(await cat("/proc/meminfo"))?.[1]) / 1e6;
   const system = (await cat("/proc/sys/kernel/osrelease")).trim();
@@ -19,7 +20,7 @@ export async function describeMachine(): Promise<Readonly<Record<string, string>
     deno: Deno.version.deno,
     v8: Deno.version.v8,
     sqlite: String(db.prepare("select sqlite_version() as version").get()?.version),
-    wrk: await wrkVersion(),
+    wrk,
   };
 }
 

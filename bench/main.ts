@@ -40,9 +40,14 @@ const QUICK: Scale = {
 const { values } = parseArgs({
   options: { quick: { type: "boolean", default: false }, json: { type: "string" } },
 });
-const report = await run(values.quick);
-console.log(print(report));
-if (values.json !== undefined) await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+try {
+  const report = await run(values.quick);
+  console.log(print(report));
+  if (values.json !== undefined) await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}
 
 async function run(quick: boolean): Promise<Report> {
   const scale = quick ? QUICK : FULL;
