@@ -37,6 +37,7 @@ export function createProjector(
       const keys = new Set(events.flatMap((event) => keysOrNone(view, event)));
       return new Unit(view, documents, await documents.get(keys));
     },
+    resume: () => documents.clear(),
     rest: (signal) => demand.rest(model.incarnation, { ms: REST_MS, signal }),
   };
 }
@@ -96,6 +97,10 @@ class DocumentCache {
   constructor(view: ServedView, readModels: ReadModels) {
     this.#view = view;
     this.#readModels = readModels;
+  }
+
+  clear(): void {
+    this.#cache.clear();
   }
 
   async get(keys: ReadonlySet<string>): Promise<Map<string, Known>> {

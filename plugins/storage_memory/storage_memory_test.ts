@@ -1,4 +1,4 @@
-import { changeSourceContract } from "../../tests/contract/change_source.ts";
+import { changeLogContract } from "../../tests/contract/change_log.ts";
 import { eventStoreContract } from "../../tests/contract/event_store.ts";
 import { progressContract } from "../../tests/contract/progress.ts";
 import { readModelsContract } from "../../tests/contract/read_models.ts";
@@ -15,7 +15,7 @@ const open = async () => {
 };
 
 eventStoreContract("storage_memory", open);
-changeSourceContract("storage_memory", open);
+changeLogContract("storage_memory", open);
 readModelsContract("storage_memory", open);
 progressContract("storage_memory", open);
 snapshotsContract("storage_memory", open);

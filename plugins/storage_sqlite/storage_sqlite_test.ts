@@ -1,4 +1,4 @@
-import { changeSourceContract } from "../../tests/contract/change_source.ts";
+import { changeLogContract } from "../../tests/contract/change_log.ts";
 import { eventStoreContract } from "../../tests/contract/event_store.ts";
 import { progressContract } from "../../tests/contract/progress.ts";
 import { readModelsContract } from "../../tests/contract/read_models.ts";
@@ -9,7 +9,7 @@ import { openTemporary } from "./test_storage.ts";
 const open = () => openTemporary({ tail: { events: 100, bytes: 50_000 } });
 
 eventStoreContract("storage_sqlite", open);
-changeSourceContract("storage_sqlite", open);
+changeLogContract("storage_sqlite", open);
 readModelsContract("storage_sqlite", open);
 progressContract("storage_sqlite", open);
 snapshotsContract("storage_sqlite", open);

@@ -42,7 +42,7 @@ describe("a storage thread that dies", () => {
       const log = keptLog();
       await using storage = await openTemporary({ startWorker, log });
       await appendNext(storage.store, streamOf("a"), sampleEvents(1));
-      await using reader = openReader(storage.source);
+      await using reader = openReader(storage.log);
       await reader.until(1);
       fates.next = { kind: "group", dies };
       const pending = ["a", "b"].map((id) =>
@@ -107,7 +107,7 @@ describe("a storage that is closed", () => {
     const after = `${directory.path}/after`;
     await Deno.rename(before, after);
     const again = await openStorage(after, testOptions());
-    assertEquals((await again.source.backlog(null)).events, 100);
+    assertEquals((await again.log.backlog(null)).events, 100);
     await again.close();
   });
 });

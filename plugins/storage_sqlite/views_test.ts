@@ -68,7 +68,7 @@ describe("views.db", () => {
 async function fill(directory: string, events = 3): Promise<string> {
   const storage = await openStorage(directory, testOptions());
   await appendNext(storage.store, streamOf("a"), sampleEvents(events));
-  const checkpoint = await checkpointNow(storage.source);
+  const checkpoint = await checkpointNow(storage.log);
   await storage.readModels.prepare(MODEL);
   await storage.readModels.write(MODEL, { documents: [KEPT], progress: { checkpoint, park: [], unpark: [] } });
   await storage.close();

@@ -189,9 +189,9 @@ async function parkedIn({ readModels }: OpenedReadModels) {
 }
 
 /** Appends one event to each of these streams and answers with the checkpoint that has passed all there is. */
-async function appended({ store, source }: OpenedReadModels, ids: readonly string[]): Promise<string> {
+async function appended({ store, log }: OpenedReadModels, ids: readonly string[]): Promise<string> {
   for (const id of ids) await appendNext(store, streamOf(id), sampleEvents(1));
-  return await checkpointNow(source);
+  return await checkpointNow(log);
 }
 
 async function move(opened: OpenedReadModels, model: ReadModel, id: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
 import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
 import type { DocumentWrite, ReadModel, ReadModels, StoredDocument } from "../../core/ports/read_models.ts";
@@ -7,11 +7,11 @@ import { type Open, openReader, streamOf } from "./samples.ts";
 
 export { HARD_TEXTS } from "./samples.ts";
 
-/** The change source, because only it can make a checkpoint, and the event store, so that there is one to make. */
+/** The change log, because only it can make a checkpoint, and the event store, so that there is one to make. */
 export type OpenReadModels = Open<OpenedReadModels>;
 export type OpenedReadModels = {
   readonly store: EventStore;
-  readonly source: ChangeSource;
+  readonly log: ChangeLog;
   readonly readModels: ReadModels;
 };
 
@@ -63,9 +63,9 @@ export async function listAll(
 }
 
 /** The checkpoint that has passed everything appended so far. */
-export async function checkpointNow(source: ChangeSource): Promise<string> {
-  await using reader = openReader(source);
-  while ((await source.backlog(reader.checkpoint())).events > 0) await reader.next();
+export async function checkpointNow(log: ChangeLog): Promise<string> {
+  await using reader = openReader(log);
+  while ((await log.backlog(reader.checkpoint())).events > 0) await reader.next();
   return reader.checkpoint() ?? "";
 }
 
