@@ -1,4 +1,4 @@
-import { type EventStore, type Stream, Unavailable } from "../ports/event_store.ts";
+import { type AppendOutcome, type EventStore, type Stream, Unavailable } from "../ports/event_store.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Log } from "../ports/telemetry.ts";
 import { advance, type Aggregate, type AggregateLoader, newAggregate, SNAPSHOT_EVERY_EVENTS } from "./aggregate.ts";
@@ -17,65 +17,107 @@ export type CommandBusParts = {
   readonly metrics: CommandMetrics;
 };
 
-/** The outcomes of the first requests, as many as fit into one commit, or that the stream had moved meanwhile. */
-export type Commit = "conflict" | readonly (() => Promise<CommandOutcome>)[];
-
-type Settled = Exclude<Decision, { is: "full" }> | { readonly is: "failed"; readonly error: unknown };
-
-/**
- * Decides the requests of one stream one behind the other and appends their events together. Each outcome is a
- * function because a replay's is read from the stream. Throws `Unavailable`.
- */
-export async function commitTogether(
-  parts: CommandBusParts,
-  key: string,
-  requests: readonly [CommandRequest, ...CommandRequest[]],
-): Promise<Commit> {
-  const [{ served, id, isFresh = false }] = requests;
-  const cached = parts.cache.get(key);
-  if (cached !== undefined) return await commitOn(parts, key, { requests, aggregate: cached, from: "cache" });
-  if (isFresh) {
-    const commit = await commitOn(parts, key, { requests, aggregate: newAggregate(served), from: "guess" });
-    if (commit !== "conflict") return commit;
-  }
-  return await commitOn(parts, key, { requests, aggregate: await parts.loader.load(served, id), from: "stream" });
-}
-
-type Base = {
-  readonly requests: readonly [CommandRequest, ...CommandRequest[]];
-  readonly aggregate: Aggregate;
-  /** Under a fresh id there should be nothing: an append as version 1 proves it, at less cost than a read. */
-  readonly from: "cache" | "guess" | "stream";
+/** A command and whoever waits for its outcome. */
+export type Waiting = {
+  readonly request: CommandRequest;
+  readonly bytes: number;
+  /** Counts it. */
+  readonly finish: ReturnType<CommandMetrics["begin"]>;
+  readonly resolve: (outcome: CommandOutcome) => void;
+  readonly reject: (error: unknown) => void;
 };
 
-async function commitOn(parts: CommandBusParts, key: string, { requests, aggregate, from }: Base): Promise<Commit> {
-  const [{ served, id }] = requests;
-  const stream = { aggregateType: served.module.name, aggregateId: id };
-  const draft = beginDraft(aggregate);
-  const decisions = decideAll(draft, requests, parts.runtime);
-  if (draft.events.length === 0) {
-    if (from === "guess") return "conflict";
-    const stale = from === "cache" && !parts.store.soleWriter &&
-      await parts.store.version(stream) !== aggregate.version;
-    if (stale) return "conflict";
-    if (from === "stream") parts.cache.set(key, aggregate);
-  } else {
-    const { events } = draft;
-    const outcome = await parts.store.append(stream, { expectedVersion: aggregate.version, events });
-    if (outcome === "conflict") return "conflict";
-    if (outcome === "unknown") {
+const MAX_ATTEMPTS = 5;
+
+type Settled = Exclude<Decision, { is: "full" }> | { readonly is: "failed"; readonly error: unknown };
+type Batch = readonly [Waiting, ...Waiting[]];
+
+/** Under a fresh id there should be nothing: an append as version 1 proves a guess, at less cost than a read. */
+type Base = { readonly aggregate: Aggregate; readonly from: "cache" | "guess" | "stream" };
+
+/**
+ * Decides the first of the commands of one stream one behind the other, as many as fit into one commit, appends their
+ * events together, and answers them. Returns how many were answered, at least one. Never throws.
+ */
+export async function commitTogether(parts: CommandBusParts, key: string, batch: Batch): Promise<number> {
+  let mayGuess = batch[0].request.isFresh === true;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS;) {
+    try {
+      const base = baseInMemory(parts, key, { batch, mayGuess }) ?? await loadBase(parts, batch);
+      const answered = await commitOn(parts, key, { batch, base });
+      if (answered > 0) return answered;
       parts.cache.drop(key);
-      return decisions.map(() => () => Promise.resolve({ is: "outcome_unknown" }));
+      if (base.from === "guess") {
+        mayGuess = false;
+        continue;
+      }
+    } catch (error) {
+      parts.cache.drop(key);
+      for (const waiting of batch) fail(parts, waiting, error);
+      return batch.length;
     }
-    parts.metrics.appended(events);
-    keep(parts, key, { request: requests[0], draft });
+    parts.metrics.conflict();
+    attempt += 1;
   }
-  return decisions.map((decision) => () => outcomeOf(parts, stream, decision));
+  for (const waiting of batch) answer(waiting, { is: "conflict" });
+  return batch.length;
 }
 
-function decideAll(draft: Draft, requests: readonly CommandRequest[], runtime: Runtime): readonly Settled[] {
+function baseInMemory(
+  { cache }: CommandBusParts,
+  key: string,
+  { batch: [{ request }], mayGuess }: { batch: Batch; mayGuess: boolean },
+): Base | undefined {
+  const cached = cache.get(key);
+  if (cached !== undefined) return { aggregate: cached, from: "cache" };
+  return mayGuess ? { aggregate: newAggregate(request.served), from: "guess" } : undefined;
+}
+
+async function loadBase({ loader }: CommandBusParts, [{ request }]: Batch): Promise<Base> {
+  return { aggregate: await loader.load(request.served, request.id), from: "stream" };
+}
+
+/** How many were answered; 0 when the stream had moved meanwhile. Throws `Unavailable`. */
+async function commitOn(
+  parts: CommandBusParts,
+  key: string,
+  { batch, base }: { batch: Batch; base: Base },
+): Promise<number> {
+  const { served, id } = batch[0].request;
+  const stream = { aggregateType: served.module.name, aggregateId: id };
+  const draft = beginDraft(base.aggregate);
+  const decisions = decideAll(draft, batch, parts.runtime);
+  const { events } = draft;
+  const outcome = events.length === 0
+    ? await confirm(parts, key, { stream, base })
+    : await parts.store.append(stream, { expectedVersion: base.aggregate.version, events });
+  if (outcome === "conflict") return 0;
+  if (outcome === "unknown") parts.cache.drop(key);
+  else if (events.length > 0) keep(parts, key, { request: batch[0].request, draft });
+  for (let at = 0; at < decisions.length; at++) {
+    const [waiting, decision] = [batch[at], decisions[at]];
+    if (waiting === undefined || decision === undefined) continue;
+    if (outcome === "unknown") answer(waiting, { is: "outcome_unknown" });
+    else settle(parts, waiting, { stream, decision });
+  }
+  return decisions.length;
+}
+
+/** Whether the state from which nothing followed is still the stream's. */
+async function confirm(
+  { store, cache }: CommandBusParts,
+  key: string,
+  { stream, base: { aggregate, from } }: { stream: Stream; base: Base },
+): Promise<AppendOutcome> {
+  if (from === "guess") return "conflict";
+  if (from === "stream") cache.set(key, aggregate);
+  else if (!store.soleWriter && await store.version(stream) !== aggregate.version) return "conflict";
+  return "applied";
+}
+
+function decideAll(draft: Draft, batch: Batch, runtime: Runtime): readonly Settled[] {
   const decisions: Settled[] = [];
-  for (const request of requests) {
+  for (const { request } of batch) {
     try {
       const decision = decideNext(draft, request, runtime);
       if (decision.is === "full") break;
@@ -89,10 +131,11 @@ function decideAll(draft: Draft, requests: readonly CommandRequest[], runtime: R
 
 /** Takes an applied draft into the live cache, and a snapshot whenever the stream has passed another hundred events. */
 function keep(
-  { cache, loader }: CommandBusParts,
+  { cache, loader, metrics }: CommandBusParts,
   key: string,
   { request: { served, id }, draft }: { request: CommandRequest; draft: Draft },
 ): void {
+  metrics.appended(draft.events);
   const before = draft.base.version;
   const aggregate: Aggregate = { ...draft.base, state: draft.state };
   for (const event of draft.events) advance(aggregate, event);
@@ -101,11 +144,32 @@ function keep(
   if (due) loader.saveSnapshot(served, id, aggregate);
 }
 
-async function outcomeOf(parts: CommandBusParts, stream: Stream, decision: Settled): Promise<CommandOutcome> {
-  if (decision.is === "failed") throw decision.error;
-  if (decision.is !== "replay") return decision;
+function settle(
+  parts: CommandBusParts,
+  waiting: Waiting,
+  { stream, decision }: { stream: Stream; decision: Settled },
+): void {
+  if (decision.is === "failed") return fail(parts, waiting, decision.error);
+  if (decision.is !== "replay") return answer(waiting, decision);
   parts.metrics.replayed();
-  return await readFirstAnswer(parts.store, stream, decision.known);
+  readFirstAnswer(parts.store, stream, decision.known).then(
+    (outcome) => answer(waiting, outcome),
+    (error) => fail(parts, waiting, error),
+  );
+}
+
+function answer({ finish, resolve }: Waiting, outcome: CommandOutcome): void {
+  finish(outcome);
+  resolve(outcome);
+}
+
+function fail({ log }: CommandBusParts, waiting: Waiting, error: unknown): void {
+  if (error instanceof Unavailable) {
+    log.debug("A command was refused: the event store is unavailable", { reason: error.message });
+    return answer(waiting, { is: "unavailable" });
+  }
+  waiting.finish({ is: "failed" });
+  waiting.reject(error);
 }
 
 async function readFirstAnswer(

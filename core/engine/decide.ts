@@ -20,7 +20,7 @@ export type Draft = {
   bytes: number;
   readonly events: RecordedEvent[];
   /** Keyed commands of this very draft: a twin of one gets its answer. */
-  readonly keyed: Map<string, KnownCommand>;
+  keyed: Map<string, KnownCommand> | undefined;
 };
 
 /** `replay`: the command was taken before, as these events. `full`: it does not fit behind what is in the draft. */
@@ -30,7 +30,7 @@ export type Decision = CommandOutcome | { readonly is: "replay"; readonly known:
 
 export function beginDraft(base: Aggregate): Draft {
   const { state, version, timestamp } = base;
-  return { base, state, version, timestamp, bytes: 0, events: [], keyed: new Map() };
+  return { base, state, version, timestamp, bytes: 0, events: [], keyed: undefined };
 }
 
 /**
@@ -42,7 +42,7 @@ export function decideNext(draft: Draft, request: CommandRequest, runtime: Runti
   if (module.allow?.(principal, command, draft.state) === false) return { is: "forbidden" };
   const identity = key === undefined ? undefined : identifyCommand(principal, key, command);
   if (identity !== undefined) {
-    const known = draft.keyed.get(identity.commandId) ?? draft.base.known.find(identity.commandId);
+    const known = draft.keyed?.get(identity.commandId) ?? draft.base.known.find(identity.commandId);
     if (known !== undefined) {
       return known.hash === identity.commandHash ? { is: "replay", known } : { is: "key_reused" };
     }
@@ -93,6 +93,7 @@ function take(draft: Draft, { request, identity, now, messages, newId }: Decided
     draft.version += events.length;
     draft.timestamp = now;
     if (identity !== undefined) {
+      draft.keyed ??= new Map();
       draft.keyed.set(identity.commandId, { hash: identity.commandHash, first, count: events.length });
     }
   }

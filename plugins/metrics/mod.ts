@@ -2,7 +2,14 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { z } from "zod";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
-import { assetRef, type Instrument, type Reading, type Telemetry, telemetryRef } from "../../core/ports/telemetry.ts";
+import {
+  assetRef,
+  type Instrument,
+  type Labels,
+  type Reading,
+  type Telemetry,
+  telemetryRef,
+} from "../../core/ports/telemetry.ts";
 import { watchProcess } from "./process_metrics.ts";
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -29,21 +36,16 @@ export default definePlugin({
 });
 
 function createTelemetry(registry: Registry): Telemetry {
-  const known = new Map<string, Counter | Histogram>();
-  const once = <T extends Counter | Histogram>(name: string, create: () => T): T => {
+  const known = new Map<string, Tally | Histogram>();
+  const once = <T extends Tally | Histogram>(name: string, create: () => T): T => {
     const instrument = known.get(name) as T | undefined ?? create();
     known.set(name, instrument);
     return instrument;
   };
   const telemetry: Telemetry = {
     counter(instrument) {
-      const counter = once(instrument.name, () => new Counter(settings(instrument, registry)));
-      return {
-        at(labels) {
-          const child = counter.labels(labels);
-          return { add: (count = 1) => child.inc(count) };
-        },
-      };
+      const counter = once(instrument.name, () => new Tally(instrument, registry));
+      return { at: (labels) => counter.at(labels) };
     },
     histogram(instrument) {
       const buckets = DURATION_BUCKETS_SECONDS;
@@ -76,6 +78,30 @@ function createTelemetry(registry: Registry): Telemetry {
     },
   };
   return telemetry;
+}
+
+/** A counter that is counted on in a plain number, and told to prom-client only when somebody reads. */
+class Tally {
+  readonly #counts = new Map<string, { readonly child: Counter.Internal; pending: number }>();
+  readonly #counter: Counter;
+
+  constructor(instrument: Instrument, registry: Registry) {
+    this.#counter = new Counter({ ...settings(instrument, registry), collect: () => this.#tell() });
+  }
+
+  at(labels: Labels): { add(count?: number): void } {
+    const key = JSON.stringify(labels);
+    const own = this.#counts.get(key) ?? { child: this.#counter.labels(labels), pending: 0 };
+    this.#counts.set(key, own);
+    return { add: (count = 1) => void (own.pending += count) };
+  }
+
+  #tell(): void {
+    for (const own of this.#counts.values()) {
+      if (own.pending > 0) own.child.inc(own.pending);
+      own.pending = 0;
+    }
+  }
 }
 
 function settings({ name, help, labels }: Instrument, registry: Registry) {

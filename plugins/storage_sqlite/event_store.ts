@@ -8,12 +8,9 @@ export type EventsParts = { readonly writer: EventWriter; readonly reader: () =>
 export function createEventStore({ writer, reader }: EventsParts): EventStore {
   return {
     soleWriter: true,
-    async append(stream, { expectedVersion, events }) {
-      if (events.length === 0) throw new TypeError("Cannot append: expected at least 1 event, found 0");
-      if (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0) {
-        throw new TypeError(`Cannot append: expected a version of at least 0, found ${expectedVersion}`);
-      }
-      return await writer.append(stream, expectedVersion, events);
+    append(stream, { expectedVersion, events }) {
+      const fault = faultOf(expectedVersion, events.length);
+      return fault === undefined ? writer.append(stream, expectedVersion, events) : Promise.reject(fault);
     },
     async read(stream, options) {
       return await reader().read(stream, options);
@@ -22,4 +19,10 @@ export function createEventStore({ writer, reader }: EventsParts): EventStore {
       return await reader().version(stream);
     },
   };
+}
+
+function faultOf(expectedVersion: number, events: number): TypeError | undefined {
+  if (events === 0) return new TypeError("Cannot append: expected at least 1 event, found 0");
+  if (Number.isSafeInteger(expectedVersion) && expectedVersion >= 0) return undefined;
+  return new TypeError(`Cannot append: expected a version of at least 0, found ${expectedVersion}`);
 }

@@ -84,12 +84,12 @@ export class EventWriter {
   }
 
   append(stream: Stream, expectedVersion: number, events: readonly NewEvent[]): Promise<AppendOutcome> {
-    const rows = events.map((event, at) => toRow(stream, expectedVersion + at + 1, event));
-    const group = this.#groupFor(rows.reduce((bytes, row) => bytes + sizeOf(row), 0));
-    const { promise, ...caller } = Promise.withResolvers<AppendOutcome>();
-    group.appends.push(rows);
-    group.appenders.push(caller);
-    return promise;
+    return new Promise((resolve, reject) => {
+      const rows = events.map((event, at) => toRow(stream, expectedVersion + at + 1, event));
+      const group = this.#groupFor(rows.reduce((bytes, row) => bytes + sizeOf(row), 0));
+      group.appends.push(rows);
+      group.appenders.push({ resolve, reject });
+    });
   }
 
   /** Saves a snapshot along with the next group. */

@@ -27,7 +27,7 @@ export const guards: readonly Guard[] = [
   {
     promise: "a twin in the same commit is found, too",
     file: "core/engine/decide.ts",
-    find: "draft.keyed.get(identity.commandId) ?? ",
+    find: "draft.keyed?.get(identity.commandId) ?? ",
     replace: "",
     test: BUS,
   },
@@ -62,15 +62,15 @@ export const guards: readonly Guard[] = [
   {
     promise: "an unknown outcome drops what was folded",
     file: "core/engine/commit.ts",
-    find: 'if (outcome === "unknown") {\n      parts.cache.drop(key);',
-    replace: 'if (outcome === "unknown") {',
+    find: 'if (outcome === "unknown") parts.cache.drop(key);',
+    replace: 'if (outcome === "unknown") {}',
     test: BUS,
   },
   {
     promise: "a refusal made from a cache is checked where others write, too",
     file: "core/engine/commit.ts",
-    find: "!parts.store.soleWriter",
-    replace: "parts.store.soleWriter",
+    find: "!store.soleWriter",
+    replace: "store.soleWriter",
     test: BUS,
   },
   {
@@ -82,9 +82,9 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "what was decided on a stream that moved is decided again",
-    file: "core/engine/command_queue.ts",
-    find: "    parts.cache.drop(key);\n    parts.metrics.conflict();",
-    replace: "    parts.metrics.conflict();",
+    file: "core/engine/commit.ts",
+    find: "if (answered > 0) return answered;\n      parts.cache.drop(key);",
+    replace: "if (answered > 0) return answered;",
     test: BUS,
   },
   {
