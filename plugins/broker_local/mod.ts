@@ -17,6 +17,6 @@ export default definePlugin({
   start({ services: { registry, ...parts }, config }) {
     const topics = topicsOf(registry, { source: config.EVENT_SOURCE });
     const broker = createLocalBroker({ ...parts, topics });
-    return Promise.resolve({ services: { broker }, stop: () => Promise.resolve(broker.stop()) });
+    return Promise.resolve({ services: { broker: [broker] }, stop: () => Promise.resolve(broker.stop()) });
   },
 });
