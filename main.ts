@@ -1,6 +1,6 @@
 import { startApp } from "./core/engine/app.ts";
 import { kernel } from "./core/engine/kernel.ts";
-import { StartError } from "./core/ports/plugin.ts";
+import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
 import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
@@ -22,7 +22,8 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment.MODULES_DIR)), stopped]);
-  const plugins = [logging, metrics, storageSqlite, kernel(modules), cdcStreamer, brokerLocal, http];
+  const storage = environment.SCYLLA_NODES === undefined ? embedded() : await clustered();
+  const plugins = [logging, metrics, ...storage, kernel(modules), cdcStreamer, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);
@@ -34,6 +35,15 @@ try {
   if (stopping.signal.aborted && error === stopping.signal.reason) Deno.exit(0);
   console.error(error instanceof StartError ? `annals: ${error.message}` : error);
   Deno.exit(error instanceof StartError ? error.exitCode : 1);
+}
+
+function embedded(): readonly Plugin[] {
+  return [storageSqlite, brokerLocal];
+}
+
+/** Its driver is loaded only where it is used. */
+async function clustered(): Promise<readonly Plugin[]> {
+  return [(await import("./plugins/storage_scylla/mod.ts")).default];
 }
 
 function modulesDirectory(given: string | undefined): URL {

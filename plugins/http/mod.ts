@@ -55,6 +55,7 @@ export default definePlugin({
   config,
   async start({ services: { assets, brokers: [broker], ...services }, config, signal }) {
     refuseOpenDoor(config);
+    if (broker === undefined) services.log.info("There is no broker: this service has no topics");
     const kernel: Kernel = {
       ...services,
       broker,

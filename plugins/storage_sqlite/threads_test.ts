@@ -60,7 +60,7 @@ describe("a storage thread that dies", () => {
     it(`${dies} it commits a change of a read model is found out about`, async () => {
       const { fates, startWorker } = mortalWorkers();
       await using storage = await openTemporary({ startWorker });
-      const model = { incarnation: "sample_v1", indexes: {} };
+      const model = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
       await storage.readModels.prepare(model);
       fates.next = { kind: "write", dies };
       const documents = [{ key: "a", version: 1, document: { name: "a" } }];

@@ -6,7 +6,7 @@ import { appendNext, sampleEvents, streamOf } from "../../tests/contract/samples
 import { openStorage } from "./storage.ts";
 import { keptLog, temporaryDirectory, testOptions } from "./test_storage.ts";
 
-const MODEL = { incarnation: "sample_v1", indexes: {} };
+const MODEL = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
 const KEPT = { key: "a", version: 1, document: { name: "a" } };
 
 describe("views.db", () => {

@@ -1,5 +1,4 @@
 import type { ChangeLog } from "../../core/ports/change_log.ts";
-import type { EventStore } from "../../core/ports/event_store.ts";
 import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
 import type { DocumentWrite, ReadModel, ReadModels, StoredDocument } from "../../core/ports/read_models.ts";
 import type { Fields } from "../../core/model/message.ts";
@@ -7,19 +6,17 @@ import { type Open, openReader, streamOf } from "./samples.ts";
 
 export { HARD_TEXTS } from "./samples.ts";
 
-/** The change log, because only it can make a checkpoint, and the event store, so that there is one to make. */
+export type OpenedReadModels = { readonly readModels: ReadModels };
 export type OpenReadModels = Open<OpenedReadModels>;
-export type OpenedReadModels = {
-  readonly store: EventStore;
-  readonly log: ChangeLog;
-  readonly readModels: ReadModels;
-};
 
 export const NO_PROGRESS: ProgressUpdate = { checkpoint: null, park: [], unpark: [] };
 
-export function readModel(incarnation: string): ReadModel {
+export type Sources = ReadModel["sources"];
+
+export function readModel(incarnation: string, sources: Sources = "one"): ReadModel {
   return {
     incarnation,
+    sources,
     indexes: {
       by_status: { by: "status", newestFirstBy: "created_at" },
       by_email: { by: "email", ignoreCase: true },
@@ -29,8 +26,9 @@ export function readModel(incarnation: string): ReadModel {
 
 export async function prepared(
   { readModels }: OpenedReadModels,
+  sources?: Sources,
 ): Promise<{ readModels: ReadModels; model: ReadModel }> {
-  const model = readModel("sample_v1");
+  const model = readModel("sample_v1", sources);
   await readModels.prepare(model);
   return { readModels, model };
 }
@@ -43,7 +41,7 @@ export function putDocuments(
   { readModels }: OpenedReadModels,
   model: ReadModel,
   documents: readonly DocumentWrite[],
-): Promise<void> {
+): Promise<"written" | "moved"> {
   return readModels.write(model, { documents, progress: NO_PROGRESS });
 }
 
