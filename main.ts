@@ -7,7 +7,7 @@ import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
-import { discoverModules } from "./plugins/runtime/discover_modules.ts";
+import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
 
@@ -21,7 +21,7 @@ const stopped = new Promise<never>((_, reject) => {
 
 try {
   const environment = Deno.env.toObject();
-  const modules = await Promise.race([discoverModules(modulesDirectory(environment.MODULES_DIR)), stopped]);
+  const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
   const storage = environment.SCYLLA_NODES === undefined ? embedded() : await clustered();
   const plugins = [logging, metrics, ...storage, kernel(modules), cdcStreamer, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
@@ -44,14 +44,6 @@ function embedded(): readonly Plugin[] {
 /** Its driver is loaded only where it is used. */
 async function clustered(): Promise<readonly Plugin[]> {
   return [(await import("./plugins/storage_scylla/mod.ts")).default];
-}
-
-function modulesDirectory(given: string | undefined): URL {
-  if (given === undefined) return new URL("modules/", import.meta.url);
-  if (given === "") {
-    throw new StartError("Cannot use MODULES_DIR: expected a directory, found nothing; name one or unset it");
-  }
-  return new URL(`${given.replace(/\/*$/, "")}/`, `file://${Deno.cwd()}/`);
 }
 
 function welcome(publicUrl: string, operatorUrl: string): string {

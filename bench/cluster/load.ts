@@ -15,7 +15,9 @@ export async function loadAccounts(url: string, seconds: number): Promise<Load> 
   const { requests, durationUs, refused, broken, p50Us, p99Us } = JSON.parse(/RESULT (.*)/.exec(text)?.[1] ?? "{}");
   if (requests === undefined) throw new Error(`expected a result of wrk, found:\n${text}`);
   if (broken + refused > 0) {
-    throw new Error(`expected every account to be opened, found ${refused} refused and ${broken} broken of ${requests}`);
+    throw new Error(
+      `expected every account to be opened, found ${refused} refused and ${broken} broken of ${requests}`,
+    );
   }
   return { requests, perSecond: requests / durationUs * 1e6, p50Us, p99Us };
 }

@@ -1,4 +1,4 @@
-import type { Client, types } from "cassandra-driver";
+import type { Client, QueryOptions, types } from "cassandra-driver";
 
 const PAGE_ROWS = 1_000;
 const IN_FLIGHT = 64;
@@ -11,14 +11,14 @@ export async function scan(client: Client): Promise<{ readonly events: number; r
   await client.execute(TABLE, [], { prepare: false });
   const sinceMs = performance.now();
   let events = 0;
-  for (let pageState: string | undefined;;) {
-    const from = pageState === undefined ? {} : { pageState };
-    const page = await client.execute(SCAN, [], { prepare: true, fetchSize: PAGE_ROWS, ...from });
+  let pageState: string | null = null;
+  do {
+    const from: QueryOptions = pageState === null ? {} : { pageState };
+    const page: types.ResultSet = await client.execute(SCAN, [], { prepare: true, fetchSize: PAGE_ROWS, ...from });
     events += page.rows.length;
     await putAll(client, documentsOf(page.rows));
-    if (page.pageState === null) break;
     pageState = page.pageState;
-  }
+  } while (pageState !== null);
   return { events, perSecond: events / (performance.now() - sinceMs) * 1000 };
 }
 

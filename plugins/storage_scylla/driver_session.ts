@@ -73,6 +73,8 @@ function clientOptions(options: DriverSessionOptions): DseClientOptions {
       timestampGeneration: null as unknown as policies.timestampGeneration.TimestampGenerator,
     },
     pooling: { heartBeatInterval: options.heartbeatMs ?? HEARTBEAT_MS },
+    // With a delay, a change of the schema that is heard of while the client shuts down would outlive it (4.10).
+    refreshSchemaDelay: 0,
     // Version 5 answers an unknown condition in another way.
     protocolOptions: { maxVersion: PROTOCOL_V4 },
     queryOptions: {

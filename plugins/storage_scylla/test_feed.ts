@@ -90,7 +90,7 @@ export function testCluster(): { open(): Promise<TestCluster>; close(): Promise<
 async function openCopy(test: TestSession, scope: string, options: CopyOptions): Promise<TestCopy> {
   const { session = test.session, runtime = test.runtime, layout = LAYOUT, rings = true, claim = true } = options;
   const { aheadMs = () => 0 } = options;
-  const copyId = crypto.randomUUID();
+  const copyId = runtime.newId();
   const log = keptLog();
   const databaseClock = await DatabaseClock.start(session, runtime);
   const clock = { nowMs: () => databaseClock.nowMs() + aheadMs() };

@@ -31,6 +31,8 @@ export function clientThrough({ address }: CqlProxy) {
     localDataCenter: "datacenter1",
     policies: { addressResolution: Object.assign(policies.defaultAddressTranslator(), { translate }) },
     protocolOptions: { maxVersion: 4 },
+    // A change of the schema that is heard of during a shutdown would outlive it, with a delay.
+    refreshSchemaDelay: 0,
   } satisfies ClientOptions;
 }
 

@@ -7,6 +7,7 @@ import { endForgottenHosts } from "./forgotten_hosts.ts";
 import { freshKeyspace, type Keyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
 
+const DC = "datacenter1";
 const INSERT = "INSERT INTO t (id, n) VALUES (?, ?) IF NOT EXISTS";
 const READ = "SELECT n FROM t WHERE id = ?";
 const TIMED_OUT = { readTimeout: 400 };
@@ -23,7 +24,7 @@ describe("CqlProxy", () => {
   beforeAll(async () => {
     keyspace = await freshKeyspace("proxy");
     const contactPoints = [cassandraAddress()];
-    direct = new Client({ contactPoints, localDataCenter: "datacenter1", keyspace: keyspace.name });
+    direct = new Client({ contactPoints, localDataCenter: DC, keyspace: keyspace.name, refreshSchemaDelay: 0 });
     await direct.execute("CREATE TABLE t (id int PRIMARY KEY, n int)");
   });
 

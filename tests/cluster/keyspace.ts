@@ -14,7 +14,11 @@ export async function freshKeyspace(prefix = "test"): Promise<Keyspace> {
 const DATA_CENTRE = "datacenter1";
 
 async function execute(statement: string): Promise<void> {
-  const client = new Client({ contactPoints: [cassandraAddress()], localDataCenter: DATA_CENTRE });
+  const client = new Client({
+    contactPoints: [cassandraAddress()],
+    localDataCenter: DATA_CENTRE,
+    refreshSchemaDelay: 0,
+  });
   try {
     await client.execute(statement);
   } finally {
