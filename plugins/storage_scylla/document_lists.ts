@@ -1,9 +1,10 @@
 import { decodeCursor, encodeCursor, type ListName, type Place } from "../../core/ports/cursor.ts";
 import type { Find, StoredDocument, View } from "../../core/ports/read_models.ts";
-import { type Documents, fromKey, toKey, whereThere } from "./documents.ts";
+import { type Documents, whereThere } from "./documents.ts";
 import { MergedHints } from "./index_reader.ts";
 import { cellsOf, type IndexRows, type List, type StaleHint, valueOf } from "./index_rows.ts";
 import type { CqlSession } from "./session.ts";
+import { fromKey, toKey } from "./text.ts";
 
 /** Beyond the page itself, so many places are looked at before a page ends short. */
 const MAX_LOOKED_AT = 2_000;

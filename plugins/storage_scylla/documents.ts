@@ -4,7 +4,7 @@ import { inFlight } from "./in_flight.ts";
 import type { List } from "./index_rows.ts";
 import { allRows } from "./rows.ts";
 import type { CqlSession, ReadOptions } from "./session.ts";
-import { fromText, toText } from "./text.ts";
+import { fromKey, toKey } from "./text.ts";
 
 /** A document, a removed one too, and of how many lists the rows were written before it: lists are only ever added. */
 export type Stored = KnownDocument & { readonly lists: number };
@@ -76,18 +76,6 @@ function fromCell(cell: unknown): Stored {
   const { version, lists, document }: Omit<Stored, "document"> & { document?: Fields } = JSON.parse(cell);
   return { version, lists, document };
 }
-
-/** A key that may be the whole of a partition key, which CQL wants to have at least one character. */
-export function toKey(key: string): string {
-  return key === "" ? EMPTY : toText(key);
-}
-
-export function fromKey(text: string): string {
-  return text === EMPTY ? "" : fromText(text);
-}
-
-/** No text escapes to it. */
-const EMPTY = "\\";
 
 /** What a reader gets of it: nothing, once it is removed. */
 export function whereThere({ key, version, document }: KeyedDocument): StoredDocument | undefined {

@@ -2,10 +2,9 @@ import { createHash } from "node:crypto";
 import type { Fields } from "../../core/model/message.ts";
 import type { Index } from "../../core/model/projection.ts";
 import type { KnownDocument } from "../../core/ports/read_models.ts";
-import { toKey } from "./documents.ts";
 import { inFlight } from "./in_flight.ts";
 import type { CqlSession, Statement } from "./session.ts";
-import { toText } from "./text.ts";
+import { toKey, toText } from "./text.ts";
 
 /**
  * An index as its rows know it. They are named by what is indexed and how: under another definition they are other

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { fromKey, toKey } from "./documents.ts";
 import { compareText } from "./index_reader.ts";
 import { cellsOf, indexTable, listNamed, listOf, shardOf, SHARDS, valueOf } from "./index_rows.ts";
 import { statementsFor } from "./dialect.ts";
 import { tablesOf } from "./read_model_definitions.ts";
+import { fromKey, toKey } from "./text.ts";
 
 describe("a list", () => {
   it("is named by what is indexed and how, not by what it is called or how that was written", () => {

@@ -1,10 +1,10 @@
 import type { DocumentWrite } from "../../core/ports/read_models.ts";
-import { DocumentReader, type Documents, type Stored, toCell, toKey } from "./documents.ts";
+import { DocumentReader, type Documents, type Stored, toCell } from "./documents.ts";
 import { inFlight } from "./in_flight.ts";
 import type { IndexRows, List } from "./index_rows.ts";
 import { allRows } from "./rows.ts";
 import { CqlError, type CqlSession } from "./session.ts";
-import { fromText, toText } from "./text.ts";
+import { fromText, toKey, toText } from "./text.ts";
 
 /** Conditional statements only. Beside the document a row per stream: up to which of its events the document shows. */
 export function manyStreamsTable(table: string): string {

@@ -1,8 +1,9 @@
 import type { DocumentWrite } from "../../core/ports/read_models.ts";
-import { DocumentReader, type Documents, DOCUMENTS_IN_FLIGHT, type Stored, toCell, toKey } from "./documents.ts";
+import { DocumentReader, type Documents, DOCUMENTS_IN_FLIGHT, type Stored, toCell } from "./documents.ts";
 import { inFlight } from "./in_flight.ts";
 import type { IndexRows, List } from "./index_rows.ts";
 import type { CqlSession } from "./session.ts";
+import { toKey } from "./text.ts";
 
 /** A removed document stays as a row without one, so that no write of an older version brings it back. */
 export function oneStreamTable(table: string): string {

@@ -66,7 +66,7 @@ async function startRig(sources: Readonly<Record<string, string>>) {
       while (!shown.includes(text)) await more.promise;
     },
     run: (name: string, flags: readonly string[] = []) =>
-      tests.run({ files: [`${directory}/${name}_test.ts`], flags, environment: { CASSANDRA: "there" } }),
+      tests.run({ files: [`${directory}/${name}_test.ts`], flags, environment: { CASSANDRA: "there", NO_COLOR: "1" } }),
     counts: () => ({ passed: tests.passed, failed: tests.failed, ignored: tests.ignored, code: tests.code }),
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
   };
