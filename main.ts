@@ -1,13 +1,13 @@
 import { startApp } from "./core/engine/app.ts";
 import { kernel } from "./core/engine/kernel.ts";
-import { StartError } from "./core/ports/plugin.ts";
+import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
 import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
-import { discoverModules } from "./plugins/runtime/discover_modules.ts";
+import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
 
@@ -21,8 +21,9 @@ const stopped = new Promise<never>((_, reject) => {
 
 try {
   const environment = Deno.env.toObject();
-  const modules = await Promise.race([discoverModules(modulesDirectory(environment.MODULES_DIR)), stopped]);
-  const plugins = [logging, metrics, storageSqlite, kernel(modules), cdcStreamer, brokerLocal, http];
+  const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
+  const storage = environment.SCYLLA_NODES === undefined ? embedded() : await clustered();
+  const plugins = [logging, metrics, ...storage, kernel(modules), cdcStreamer, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);
@@ -36,12 +37,13 @@ try {
   Deno.exit(error instanceof StartError ? error.exitCode : 1);
 }
 
-function modulesDirectory(given: string | undefined): URL {
-  if (given === undefined) return new URL("modules/", import.meta.url);
-  if (given === "") {
-    throw new StartError("Cannot use MODULES_DIR: expected a directory, found nothing; name one or unset it");
-  }
-  return new URL(`${given.replace(/\/*$/, "")}/`, `file://${Deno.cwd()}/`);
+function embedded(): readonly Plugin[] {
+  return [storageSqlite, brokerLocal];
+}
+
+/** Its driver is loaded only where it is used. */
+async function clustered(): Promise<readonly Plugin[]> {
+  return [(await import("./plugins/storage_scylla/mod.ts")).default];
 }
 
 function welcome(publicUrl: string, operatorUrl: string): string {

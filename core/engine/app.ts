@@ -105,9 +105,7 @@ async function startPlugin(
   signal?.addEventListener("abort", giveUp, { once: true });
   const starting = plugin.start({ services: gather(plugin.requires, services), config, signal: given.signal });
   const waited = new AbortController();
-  const late = runtime.sleep(startTimeoutMs, { signal: AbortSignal.any([waited.signal, given.signal]) }).then(() => {
-    throw new StartError(`The plugin ${plugin.name} did not start within ${startTimeoutMs} ms`);
-  });
+  const late = whenLate(plugin, { startTimeoutMs, runtime, signal: AbortSignal.any([waited.signal, given.signal]) });
   try {
     return await Promise.race([starting, late]);
   } catch (error) {
@@ -119,6 +117,21 @@ async function startPlugin(
     late.catch(() => {});
     signal?.removeEventListener("abort", giveUp);
   }
+}
+
+/** Rejects when the plugin has taken too long, or the signal aborts. */
+async function whenLate(
+  { name, startTimeoutMs: own }: Plugin,
+  { startTimeoutMs, runtime, signal }: { startTimeoutMs: number; runtime: Runtime; signal: AbortSignal },
+): Promise<never> {
+  const timeoutMs = own ?? startTimeoutMs;
+  if (timeoutMs === Infinity) {
+    return await new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  }
+  await runtime.sleep(timeoutMs, { signal });
+  throw new StartError(`The plugin ${name} did not start within ${timeoutMs} ms`);
 }
 
 /** A start that was given up may still come to an end: then nothing of it may be left behind. */

@@ -25,10 +25,11 @@ export class CommandQueue implements CommandBus {
   }
 
   execute(request: CommandRequest): Promise<CommandOutcome> {
-    const { metrics } = this.#parts;
+    const { metrics, runtime, store } = this.#parts;
     const finish = metrics.begin(request.served.module.name, request.command.type);
+    const sinceMs = store.attempt === undefined ? 0 : runtime.monotonicMs();
     return new Promise((resolve, reject) => {
-      this.#enqueue({ request, bytes: jsonSize(request.command), finish, resolve, reject });
+      this.#enqueue({ request, bytes: jsonSize(request.command), sinceMs, finish, resolve, reject });
     });
   }
 

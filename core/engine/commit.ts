@@ -1,4 +1,4 @@
-import { type AppendOutcome, type EventStore, type Stream, Unavailable } from "../ports/event_store.ts";
+import { type AppendOutcome, type Attempt, type EventStore, type Stream, Unavailable } from "../ports/event_store.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Log } from "../ports/telemetry.ts";
 import { advance, type Aggregate, type AggregateLoader, newAggregate, SNAPSHOT_EVERY_EVENTS } from "./aggregate.ts";
@@ -21,13 +21,19 @@ export type CommandBusParts = {
 export type Waiting = {
   readonly request: CommandRequest;
   readonly bytes: number;
+  /** On the monotonic clock; 0 where nobody asks. */
+  readonly sinceMs: number;
   /** Counts it. */
   readonly finish: ReturnType<CommandMetrics["begin"]>;
   readonly resolve: (outcome: CommandOutcome) => void;
   readonly reject: (error: unknown) => void;
 };
 
-const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 8;
+/** Doubled with each attempt, by chance up to all of it: those who compete for a stream get out of step. */
+const FIRST_PAUSE_MS = 4;
+/** Where others append, too, a keyed command is not begun later: it may have been sent again, and answered there. */
+const KEYED_WITHIN_MS = 10_000;
 
 type Settled = Exclude<Decision, { is: "full" }> | { readonly is: "failed"; readonly error: unknown };
 type Batch = readonly [Waiting, ...Waiting[]];
@@ -40,11 +46,12 @@ type Base = { readonly aggregate: Aggregate; readonly from: "cache" | "guess" | 
  * events together, and answers them. Returns how many were answered, at least one. Never throws.
  */
 export async function commitTogether(parts: CommandBusParts, key: string, batch: Batch): Promise<number> {
+  const keyed = parts.store.attempt === undefined ? undefined : beginAttempt(parts, batch);
   let mayGuess = batch[0].request.isFresh === true;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS;) {
     try {
       const base = baseInMemory(parts, key, { batch, mayGuess }) ?? await loadBase(parts, batch);
-      const answered = await commitOn(parts, key, { batch, base });
+      const answered = await commitOn(parts, key, { batch, base, keyed });
       if (answered > 0) return answered;
       parts.cache.drop(key);
       if (base.from === "guess") {
@@ -57,10 +64,22 @@ export async function commitTogether(parts: CommandBusParts, key: string, batch:
       return batch.length;
     }
     parts.metrics.conflict();
+    if (!parts.store.soleWriter) await parts.runtime.sleep(FIRST_PAUSE_MS * 2 ** attempt * parts.runtime.random());
     attempt += 1;
   }
-  for (const waiting of batch) answer(waiting, { is: "conflict" });
+  for (const waiting of batch) {
+    // A conflict would say that a keyed command was not done, and an earlier attempt at it may still succeed.
+    answer(waiting, { is: keyed === undefined || waiting.request.key === undefined ? "conflict" : "unavailable" });
+  }
   return batch.length;
+}
+
+function beginAttempt({ store }: CommandBusParts, batch: Batch): Attempt | undefined {
+  const sinceMs = Math.min(...batch.map(({ request, sinceMs }) => request.key === undefined ? Infinity : sinceMs));
+  if (sinceMs === Infinity) return undefined;
+  const { served, id } = batch[0].request;
+  const stream = { aggregateType: served.module.name, aggregateId: id };
+  return store.attempt?.(stream, { deadlineMs: sinceMs + KEYED_WITHIN_MS });
 }
 
 function baseInMemory(
@@ -81,16 +100,19 @@ async function loadBase({ loader }: CommandBusParts, [{ request }]: Batch): Prom
 async function commitOn(
   parts: CommandBusParts,
   key: string,
-  { batch, base }: { batch: Batch; base: Base },
+  { batch, base, keyed }: { batch: Batch; base: Base; keyed: Attempt | undefined },
 ): Promise<number> {
   const { served, id } = batch[0].request;
   const stream = { aggregateType: served.module.name, aggregateId: id };
   const draft = beginDraft(base.aggregate);
   const decisions = decideAll(draft, batch, parts.runtime);
   const { events } = draft;
+  const expectedVersion = base.aggregate.version;
+  const closing = keyed !== undefined && mustClose(batch, decisions);
   const outcome = events.length === 0
-    ? await confirm(parts, key, { stream, base })
-    : await parts.store.append(stream, { expectedVersion: base.aggregate.version, events });
+    ? await confirm(parts, key, { stream, base, closer: closing ? keyed : undefined })
+    : await (keyed?.append({ expectedVersion, events, closing }) ??
+      parts.store.append(stream, { expectedVersion, events }));
   if (outcome === "conflict") return 0;
   if (outcome === "unknown") parts.cache.drop(key);
   else if (events.length > 0) keep(parts, key, { request: batch[0].request, draft });
@@ -107,11 +129,14 @@ async function commitOn(
 async function confirm(
   { store, cache }: CommandBusParts,
   key: string,
-  { stream, base: { aggregate, from } }: { stream: Stream; base: Base },
+  { stream, base: { aggregate, from }, closer }: { stream: Stream; base: Base; closer: Attempt | undefined },
 ): Promise<AppendOutcome> {
   if (from === "guess") return "conflict";
+  if (closer !== undefined && !await closer.close(aggregate.version)) return "conflict";
   if (from === "stream") cache.set(key, aggregate);
-  else if (!store.soleWriter && await store.version(stream) !== aggregate.version) return "conflict";
+  else if (closer === undefined && !store.soleWriter && await store.version(stream) !== aggregate.version) {
+    return "conflict";
+  }
   return "applied";
 }
 
@@ -127,6 +152,16 @@ function decideAll(draft: Draft, batch: Batch, runtime: Runtime): readonly Settl
     }
   }
   return decisions;
+}
+
+/** Whether a key is answered without events of its own, which must not appear later all the same. */
+function mustClose(batch: Batch, decisions: readonly Settled[]): boolean {
+  return decisions.some((decision, at) => {
+    if (batch[at]?.request.key === undefined) return false;
+    if (decision.is === "done") return decision.events.length === 0;
+    // A known key has its events; a failure says nothing of what was done.
+    return decision.is !== "replay" && decision.is !== "key_reused" && decision.is !== "failed";
+  });
 }
 
 /** Takes an applied draft into the live cache, and a snapshot whenever the stream has passed another hundred events. */

@@ -1,17 +1,17 @@
-import type { Changes, ChangeSource } from "../ports/change_source.ts";
+import type { ChangeLog, Changes } from "../ports/change_log.ts";
 import { Unavailable } from "../ports/event_store.ts";
 import type { Checkpoint } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { backoffMs } from "./retry.ts";
 
-export type FollowOptions = Parameters<ChangeSource["changes"]>[0] & { readonly runtime: Runtime };
+export type FollowOptions = Parameters<ChangeLog["changes"]>[0] & { readonly runtime: Runtime };
 
 /** A page of changes and the place it was read after. */
 export type FollowedChanges = Changes & { readonly after: Checkpoint | null };
 
-/** The changes, as the source tells them, until the signal aborts; while the storage is unavailable it waits. */
+/** The changes, as the log tells them, until the signal aborts; while the storage is unavailable it waits. */
 export async function* follow(
-  source: ChangeSource,
+  source: ChangeLog,
   { runtime, ...options }: FollowOptions,
 ): AsyncGenerator<FollowedChanges, void> {
   const { signal } = options;

@@ -1,26 +1,26 @@
 import { LRUCache } from "lru-cache";
-import type { Fields } from "../model/message.ts";
 import type { RecordedEvent } from "../ports/event_store.ts";
 import type { ProgressUpdate } from "../ports/progress.ts";
-import type { ReadModels } from "../ports/read_models.ts";
+import type { KnownDocument, ReadModels } from "../ports/read_models.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import { messageOf } from "./aggregate.ts";
 import type { Demand } from "./demand.ts";
 import { jsonSize } from "./json_size.ts";
-import { asStored } from "./plain_json.ts";
+import { keysOf, keysOrNone, storedForm } from "./projected.ts";
 import type { ServedView } from "./registry.ts";
+import { SharedUnit } from "./shared_documents.ts";
 
-/** What is known of a document: what is stored, or that there is none. */
-type Known = { readonly version: number; readonly document: Fields | undefined };
+type Documents = ReadonlyMap<string, KnownDocument>;
 
-const NONE: Known = { version: 0, document: undefined };
+const NONE: KnownDocument = { version: 0, document: undefined };
 const DOCUMENT_CACHE_BYTES = 8 * 1024 * 1024;
 /** Many small commits cost more than the events in them: under load a read model is this old, unless a reader waits. */
 const REST_MS = 50;
 
 /**
  * The subscriber that fills a read model. A document of one stream carries the sequence number of the event it shows,
- * so that an event delivered again changes nothing; one over several streams counts its writes.
+ * so that an event delivered again changes nothing; one over several streams counts its writes, and where other
+ * processes write it too it is a shared one.
  */
 export function createProjector(
   view: ServedView,
@@ -29,14 +29,17 @@ export function createProjector(
   const { projection: { on }, model } = view;
   const handled = Object.keys(on).filter((type) => on[type] !== undefined);
   const documents = new DocumentCache(view, readModels);
+  const isShared = model.sources === "many" && !readModels.soleWriter;
   return {
     name: model.incarnation,
     eventTypes: new Set(handled),
     progress: readModels.progress,
     async begin(events) {
+      if (isShared) return await SharedUnit.begin(view, readModels, events);
       const keys = new Set(events.flatMap((event) => keysOrNone(view, event)));
       return new Unit(view, documents, await documents.get(keys));
     },
+    resume: () => documents.clear(),
     rest: (signal) => demand.rest(model.incarnation, { ms: REST_MS, signal }),
   };
 }
@@ -45,10 +48,10 @@ export function createProjector(
 class Unit implements UnitOfWork {
   readonly #view: ServedView;
   readonly #cache: DocumentCache;
-  readonly #documents: Map<string, Known>;
-  readonly #written = new Map<string, Known>();
+  readonly #documents: Documents;
+  readonly #written = new Map<string, KnownDocument>();
 
-  constructor(view: ServedView, cache: DocumentCache, documents: Map<string, Known>) {
+  constructor(view: ServedView, cache: DocumentCache, documents: Documents) {
     this.#view = view;
     this.#cache = cache;
     this.#documents = documents;
@@ -56,31 +59,27 @@ class Unit implements UnitOfWork {
 
   /** Changes all the event's documents or, when the module throws on one of them, none. */
   apply(event: RecordedEvent): void {
-    const changes: [string, Known][] = [];
+    const changes: [string, KnownDocument][] = [];
     for (const key of new Set(keysOf(this.#view, event))) {
-      const after = this.#project(event, key, this.#documents.get(key) ?? NONE);
+      const before = this.#written.get(key) ?? this.#documents.get(key) ?? NONE;
+      const after = this.#project(event, key, before);
       if (after !== undefined) changes.push([key, after]);
     }
-    for (const [key, after] of changes) {
-      this.#documents.set(key, after);
-      this.#written.set(key, after);
-    }
+    for (const [key, after] of changes) this.#written.set(key, after);
   }
 
   commit(progress: ProgressUpdate): Promise<void> {
-    return this.#cache.write(this.#written, progress);
+    return this.#cache.write(this.#written, { before: this.#documents, progress });
   }
 
   /** The document after the event, or undefined when it shows that event already. */
-  #project(event: RecordedEvent, key: string, before: Known): Known | undefined {
-    const { projection } = this.#view;
-    const ofOneStream = projection.key === undefined;
+  #project(event: RecordedEvent, key: string, before: KnownDocument): KnownDocument | undefined {
+    const { projection, model } = this.#view;
+    const ofOneStream = model.sources === "one";
     if (ofOneStream && event.sequenceNumber <= before.version) return undefined;
     const after = projection.on[event.eventType]?.(before.document, messageOf(event), event, key);
-    return {
-      version: ofOneStream ? event.sequenceNumber : before.version + 1,
-      document: after === undefined ? undefined : asStored(projection.document.parse(after)),
-    };
+    const version = ofOneStream ? event.sequenceNumber : before.version + 1;
+    return { version, document: storedForm(projection, after) };
   }
 }
 
@@ -88,7 +87,7 @@ class Unit implements UnitOfWork {
 class DocumentCache {
   readonly #view: ServedView;
   readonly #readModels: ReadModels;
-  readonly #cache = new LRUCache<string, Known>({
+  readonly #cache = new LRUCache<string, KnownDocument>({
     maxSize: DOCUMENT_CACHE_BYTES,
     sizeCalculation: ({ document }, key) => 100 + key.length + 2 * jsonSize(document),
   });
@@ -98,8 +97,12 @@ class DocumentCache {
     this.#readModels = readModels;
   }
 
-  async get(keys: ReadonlySet<string>): Promise<Map<string, Known>> {
-    const known = new Map<string, Known>();
+  clear(): void {
+    this.#cache.clear();
+  }
+
+  async get(keys: ReadonlySet<string>): Promise<Documents> {
+    const known = new Map<string, KnownDocument>();
     const missing: string[] = [];
     for (const key of keys) {
       const cached = this.#cache.get(key);
@@ -107,13 +110,21 @@ class DocumentCache {
       else known.set(key, cached);
     }
     if (missing.length === 0) return known;
-    for (const [key, stored] of await this.#readModels.get(this.#view.model, missing)) known.set(key, stored);
+    for (const [key, stored] of await this.#readModels.known(this.#view.model, missing)) known.set(key, stored);
     return known;
   }
 
   /** A write that fails may have been done: what it wrote is read again. */
-  async write(written: ReadonlyMap<string, Known>, progress: ProgressUpdate): Promise<void> {
-    const documents = [...written].map(([key, { version, document }]) => ({ key, version, document }));
+  async write(
+    written: Documents,
+    { before, progress }: { readonly before: Documents; readonly progress: ProgressUpdate },
+  ): Promise<void> {
+    const documents = [...written].map(([key, { version, document }]) => ({
+      key,
+      version,
+      document,
+      before: before.get(key),
+    }));
     try {
       await this.#readModels.write(this.#view.model, { documents, progress });
     } catch (error) {
@@ -121,19 +132,5 @@ class DocumentCache {
       throw error;
     }
     for (const [key, known] of written) this.#cache.set(key, known);
-  }
-}
-
-function keysOf({ projection }: ServedView, event: RecordedEvent): readonly string[] {
-  const keys = projection.key?.(messageOf(event), event) ?? event.aggregateId;
-  return typeof keys === "string" ? [keys] : keys;
-}
-
-/** A key function that throws does so again, and is answered for, when its event is applied. */
-function keysOrNone(view: ServedView, event: RecordedEvent): readonly string[] {
-  try {
-    return keysOf(view, event);
-  } catch {
-    return [];
   }
 }

@@ -148,5 +148,6 @@ function withType(type: string, shape: Shape): z.ZodType<Message> {
 
 function serveView(served: Served, projection: Projection): ServedView {
   const incarnation = `${projection.name}_v${projection.version}`;
-  return { projection, served, model: { incarnation, indexes: projection.indexes ?? {} } };
+  const sources = projection.key === undefined ? "one" : "many";
+  return { projection, served, model: { incarnation, indexes: projection.indexes ?? {}, sources } };
 }

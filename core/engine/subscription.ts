@@ -1,4 +1,5 @@
-import type { Changes, ChangeSource } from "../ports/change_source.ts";
+import type { Changes } from "../ports/change_log.ts";
+import type { ChangeSource } from "../ports/change_source.ts";
 import { type EventStore, type RecordedEvent, streamKey, Unavailable } from "../ports/event_store.ts";
 import type { Checkpoint, Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
@@ -78,6 +79,7 @@ export class Subscription {
   }
 
   async #resume(): Promise<void> {
+    this.#subscriber.resume?.();
     const { checkpoint, parked } = await this.#subscriber.progress.load(this.name);
     this.#checkpoint = checkpoint;
     this.#parking.begin(parked, { fresh: !this.#resumed });
@@ -87,6 +89,7 @@ export class Subscription {
   async #follow(signal: AbortSignal, onProgress: () => void): Promise<void> {
     const ended = new AbortController();
     const pages = this.#parts.changes.changes({
+      subscription: this.name,
       after: this.#checkpoint,
       eventTypes: this.#subscriber.eventTypes,
       signal: AbortSignal.any([signal, ended.signal]),

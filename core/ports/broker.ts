@@ -1,4 +1,4 @@
-import { ref } from "./plugin.ts";
+import { manyRef } from "./plugin.ts";
 
 /**
  * A published event: a CloudEvent in the binary mode of Kafka's binding. Attributes are headers named `ce_...`, an
@@ -31,7 +31,8 @@ export type Broker = {
   ): Promise<AsyncIterable<readonly TopicEntry[]>>;
 };
 
-export const brokerRef = ref<Broker>("broker");
+/** At most one: a service without a broker has no topics. */
+export const brokerRef = manyRef<Broker>("broker");
 
 export class InvalidPlace extends Error {
   override readonly name = "InvalidPlace";

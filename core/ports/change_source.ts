@@ -1,35 +1,37 @@
-import type { RecordedEvent } from "./event_store.ts";
+import type { Backlog, Changes } from "./change_log.ts";
+import type { RecordedEvent, Stream } from "./event_store.ts";
 import { ref } from "./plugin.ts";
 import type { Checkpoint } from "./progress.ts";
 
-/** A page of changes. `checkpoint` is where to go on once all of them, and all that was left out, count as handled. */
-export type Changes = {
-  readonly events: readonly RecordedEvent[];
-  readonly checkpoint: Checkpoint;
-  /** Whether the page ended because it was full: then the next one is ready. */
-  readonly more: boolean;
-};
-
 /**
- * Tells what was appended: every event at least once, those of one aggregate in order. There is no order between
- * aggregates. Pages are made when asked for, so a slow reader holds one page and no other reader. Throws `Unavailable`.
+ * Feeds subscriptions: every event at least once, those of one aggregate in order, however many processes share the
+ * work. There is no order between aggregates. Pages are made when asked for, so a slow reader holds one page and no
+ * other reader. Throws `Unavailable`.
  */
 export type ChangeSource = {
   /**
-   * Everything after the checkpoint (null: from the beginning), then what is appended from now on, until the signal
-   * aborts. Events of other types are left out, but a checkpoint passes them too: a page may be empty. A page has at
-   * most `limit` events, or as many as suit the source.
+   * What the subscription has not made durable, then what is appended from now on. `after` is the checkpoint that its
+   * progress gave; each later page counts only once its checkpoint is durable. Events of other types are left out, but
+   * checkpoints pass them too: a page may be empty. Ends when the signal aborts, and earlier when other aggregates have
+   * come into this process's care: then the progress is to be loaded again, before going on.
    */
   changes(options: {
+    readonly subscription: string;
     readonly after: Checkpoint | null;
     readonly eventTypes: ReadonlySet<string>;
-    readonly limit?: number;
     readonly signal: AbortSignal;
   }): AsyncIterable<Changes>;
-  /** The place behind all that was appended so far, which the event store shows by then: where to begin with "now". */
-  head(): Promise<Checkpoint>;
-  /** How many events follow the checkpoint, of whatever type, and the moment of the first of them (ISO), if any. */
-  backlog(after: Checkpoint | null): Promise<{ readonly events: number; readonly since: string | null }>;
+  backlog(options: { readonly subscription: string; readonly after: Checkpoint | null }): Promise<Backlog>;
+  /**
+   * Resolves once every event of these types will be told that the event store does not show by then, if its stream is
+   * wanted when it comes: at least once, those of one stream in order, some perhaps that were shown before. Keeps no
+   * progress.
+   */
+  watch(options: {
+    readonly eventTypes: ReadonlySet<string>;
+    readonly wants: (stream: Stream) => boolean;
+    readonly signal: AbortSignal;
+  }): Promise<AsyncIterable<readonly RecordedEvent[]>>;
 };
 
 export const changeSourceRef = ref<ChangeSource>("change_source");

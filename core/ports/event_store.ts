@@ -53,6 +53,31 @@ export type EventStore = {
   ): Promise<readonly RecordedEvent[]>;
   /** The last sequence number, 0 when the stream has no events. */
   version(stream: Stream): Promise<number>;
+  /** Begins to answer commands with keys; only where other processes can append. */
+  readonly attempt?: (stream: Stream, options: AttemptOptions) => Attempt;
+};
+
+export type AttemptOptions = {
+  /** On the runtime's monotonic clock: later, nothing that the attempt had not seen before may count for it. */
+  readonly deadlineMs: number;
+};
+
+/**
+ * What makes final the answers to commands with keys. The same command may be under way elsewhere, and its append may
+ * come at any time, unless somebody closes the stream to what was begun before. Whoever answers a key without an event
+ * must have closed the stream first; an attempt that finds it closed by others must assume that its key was answered,
+ * and then both calls throw `Unavailable`. They do so past the deadline, too, if they were not called before it.
+ */
+export type Attempt = {
+  /** As the store's own; when applied, `closing` also does what `close` does. */
+  append(
+    options: { readonly expectedVersion: number; readonly events: readonly NewEvent[]; readonly closing: boolean },
+  ): Promise<AppendOutcome>;
+  /**
+   * True: the stream was at this version, and no append that was begun before will be applied any more. False: it has
+   * moved.
+   */
+  close(version: number): Promise<boolean>;
 };
 
 export const eventStoreRef = ref<EventStore>("event_store");

@@ -38,6 +38,8 @@ export type Running<P> = {
  */
 export function definePlugin<const P extends Refs, const Q extends Refs, F extends Shape>(plugin: {
   readonly name: string;
+  /** How long its start may take; Infinity where it waits for something outside. Left out: as long as any other's. */
+  readonly startTimeoutMs?: number;
   readonly provides: P;
   readonly requires: Q;
   readonly config: F;
@@ -51,6 +53,7 @@ export function definePlugin<const P extends Refs, const Q extends Refs, F exten
 /** A plugin whose own types are forgotten, as the app runs it: a method, so that any plugin is one. */
 export type Plugin = {
   readonly name: string;
+  readonly startTimeoutMs?: number;
   readonly provides: Refs;
   readonly requires: Refs;
   readonly config: Shape;

@@ -10,8 +10,9 @@ export type Snapshot = {
 };
 
 /**
- * A cache of folded streams: losing any of it costs only time. One snapshot per stream, kept with the fingerprint of
- * the code that folded it; under another fingerprint it is not found. Throws `Unavailable`.
+ * A cache of folded streams: losing any of it costs only time. A snapshot is kept with the fingerprint of the code that
+ * folded it, and not found under another one: the newest of each stream and fingerprint, or only the last of a stream.
+ * Throws `Unavailable`.
  */
 export type Snapshots = {
   load(stream: Stream, fingerprint: string): Promise<Snapshot | undefined>;

@@ -11,6 +11,8 @@ export type Subscriber = {
   readonly name: string;
   readonly eventTypes: ReadonlySet<string>;
   readonly progress: Progress;
+  /** Called before the progress is loaded, at the start and whenever somebody else may have worked on in between. */
+  resume?(): void;
   /** Prepares a unit of work that will be given some of these events. */
   begin(events: readonly RecordedEvent[]): Promise<UnitOfWork>;
   /** Called after a page behind which no other was ready: lets events gather for a while, unless the signal aborts. */

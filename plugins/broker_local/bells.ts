@@ -1,6 +1,6 @@
 import { follow } from "../../core/engine/follow.ts";
 import type { Topic } from "../../core/engine/publication.ts";
-import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 
@@ -8,7 +8,7 @@ type Bell = { rung: number; readonly waiting: Set<() => void> };
 
 export type BellParts = {
   readonly topics: ReadonlyMap<string, Topic>;
-  readonly source: ChangeSource;
+  readonly source: ChangeLog;
   readonly runtime: Runtime;
   readonly log: Log;
 };

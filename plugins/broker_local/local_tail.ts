@@ -1,7 +1,7 @@
 import { follow, type FollowedChanges } from "../../core/engine/follow.ts";
 import type { Topic } from "../../core/engine/publication.ts";
 import type { TopicEntry } from "../../core/ports/broker.ts";
-import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import { type RecordedEvent, Unavailable } from "../../core/ports/event_store.ts";
 import type { Checkpoint } from "../../core/ports/progress.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
@@ -10,7 +10,7 @@ import { placeId } from "./places.ts";
 
 export type TailParts = {
   readonly topic: Topic;
-  readonly source: ChangeSource;
+  readonly source: ChangeLog;
   readonly runtime: Runtime;
   readonly bells: Bells;
   readonly after: Checkpoint | null;
@@ -110,7 +110,7 @@ export class LocalTail implements AsyncIterableIterator<readonly TopicEntry[], u
 }
 
 /** During an outage nobody knows: the source itself waits for its end. */
-async function mayFollow(source: ChangeSource, after: Checkpoint | null): Promise<boolean> {
+async function mayFollow(source: ChangeLog, after: Checkpoint | null): Promise<boolean> {
   try {
     return (await source.backlog(after)).events > 0;
   } catch (error) {

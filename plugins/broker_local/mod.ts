@@ -2,7 +2,7 @@ import { z } from "zod";
 import { eventSource, topicsOf } from "../../core/engine/publication.ts";
 import { registryRef } from "../../core/engine/registry.ts";
 import { brokerRef } from "../../core/ports/broker.ts";
-import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { changeLogRef } from "../../core/ports/change_log.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
@@ -12,11 +12,11 @@ import { createLocalBroker } from "./local_broker.ts";
 export default definePlugin({
   name: "broker_local",
   provides: { broker: brokerRef },
-  requires: { registry: registryRef, source: changeSourceRef, runtime: runtimeRef, log: logRef },
+  requires: { registry: registryRef, source: changeLogRef, runtime: runtimeRef, log: logRef },
   config: z.object({ EVENT_SOURCE: eventSource }),
   start({ services: { registry, ...parts }, config }) {
     const topics = topicsOf(registry, { source: config.EVENT_SOURCE });
     const broker = createLocalBroker({ ...parts, topics });
-    return Promise.resolve({ services: { broker }, stop: () => Promise.resolve(broker.stop()) });
+    return Promise.resolve({ services: { broker: [broker] }, stop: () => Promise.resolve(broker.stop()) });
   },
 });

@@ -66,7 +66,12 @@ function showLag(
     return subscriptions.map(({ name, parkedCount }) => ({ labels: { projection: name }, value: parkedCount }));
   });
   const backlogs = () =>
-    Promise.all(subscriptions.map(async ({ name, checkpoint }) => ({ name, ...await changes.backlog(checkpoint) })));
+    Promise.all(
+      subscriptions.map(async ({ name, checkpoint }) => ({
+        name,
+        ...await changes.backlog({ subscription: name, after: checkpoint }),
+      })),
+    );
   telemetry.gauge({ name: "projection_lag_events", help: "Events stored but not yet handled", labels }, async () => {
     return (await backlogs()).map(({ name, events }) => ({ labels: { projection: name }, value: events }));
   });

@@ -31,7 +31,7 @@ export function createOperatorApp(kernel: Kernel, assets: readonly Asset[]): Hon
 }
 
 function publicRoutes(kernel: Kernel, { reasons }: { reasons: boolean }): readonly Route[] {
-  const { registry } = kernel;
+  const { registry, broker } = kernel;
   return [
     ...registry.modules.flatMap((served): Route[] => {
       const path = `/${served.module.path}`;
@@ -39,7 +39,9 @@ function publicRoutes(kernel: Kernel, { reasons }: { reasons: boolean }): readon
         ...(served.module.creates.length === 0 ? [] : [[path, { POST: postCreation(kernel, served) }] as const]),
         [`${path}/:id`, { POST: postCommand(kernel, served), GET: getState(kernel, served) }],
         [`${path}/:id/events`, { GET: getHistory(kernel, served) }],
-        [`/topics/${topicName(served)}`, { GET: getTopic(kernel, served) }],
+        ...(broker === undefined
+          ? []
+          : [[`/topics/${topicName(served)}`, { GET: getTopic(kernel, { served, broker }) }] as const]),
       ];
     }),
     ...[...registry.views].flatMap(([name, view]): Route[] => [

@@ -23,7 +23,7 @@ export type Kernel = {
   readonly commandBus: CommandBus;
   readonly queries: Queries;
   readonly store: EventStore;
-  readonly broker: Broker;
+  readonly broker: Broker | undefined;
   readonly lifecycle: Lifecycle;
   readonly runtime: Runtime;
   readonly log: Log;

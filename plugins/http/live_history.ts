@@ -96,13 +96,17 @@ class HistoryFeed implements Feed, Listener {
     if (last <= this.#after) return;
     const follows = first === this.#after + 1 && last - first + 1 === events.length && !this.#mayRead;
     if (this.#waiting === undefined || !follows) {
-      this.#mayRead = true;
-      this.#waiting?.resolve(undefined);
+      this.lookAgain();
       return;
     }
     this.#after = last;
     this.#waiting.resolve(text());
     this.#waiting = undefined;
+  }
+
+  lookAgain(): void {
+    this.#mayRead = true;
+    this.#waiting?.resolve(undefined);
   }
 
   fail(error: unknown): void {

@@ -1,12 +1,13 @@
-import { follow } from "../../core/engine/follow.ts";
+import { backoffMs } from "../../core/engine/retry.ts";
 import type { ChangeSource } from "../../core/ports/change_source.ts";
-import { type RecordedEvent, type Stream, streamKey } from "../../core/ports/event_store.ts";
-import type { Checkpoint } from "../../core/ports/progress.ts";
+import { type RecordedEvent, type Stream, streamKey, Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 
 /** Told of new events of one stream, in order. It may be told of events that it has read, and of some twice. */
 export type Listener = {
   offer(events: NewEvents): void;
+  /** Something may have happened of which no offer will be made. */
+  lookAgain(): void;
   /** There will be no offers any more. */
   fail(error: unknown): void;
 };
@@ -58,15 +59,39 @@ export class LiveHub {
 
   #start() {
     const stop = new AbortController();
-    const started = this.#parts.source.head().then((head) => {
-      this.#run(head, stop.signal).catch((error) => this.#fail(error, stop));
+    const started = this.#watch(stop.signal).then((changes) => {
+      this.#run(changes, stop.signal).catch((error) => this.#fail(error, stop));
     });
     return { started, stop };
   }
 
-  async #run(head: Checkpoint, signal: AbortSignal): Promise<void> {
-    const { source, eventTypes, runtime } = this.#parts;
-    for await (const { events } of follow(source, { after: head, eventTypes, runtime, signal })) this.#tell(events);
+  #watch(signal: AbortSignal): Promise<AsyncIterable<readonly RecordedEvent[]>> {
+    const { source, eventTypes } = this.#parts;
+    return source.watch({ eventTypes, wants: (stream) => this.#listeners.has(streamKey(stream)), signal });
+  }
+
+  /** Through outages: what happened during one is found by looking. */
+  async #run(first: AsyncIterable<readonly RecordedEvent[]>, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#parts;
+    let changes: AsyncIterable<readonly RecordedEvent[]> | undefined = first;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        if (changes === undefined) {
+          changes = await this.#watch(signal);
+          for (const listeners of this.#listeners.values()) for (const each of listeners) each.lookAgain();
+        }
+        for await (const events of changes) {
+          failures = 0;
+          this.#tell(events);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof Unavailable)) throw error;
+        failures += 1;
+        changes = undefined;
+        await runtime.sleep(backoffMs(failures, runtime), { signal }).catch(() => {});
+      }
+    }
   }
 
   #tell(events: readonly RecordedEvent[]): void {
@@ -74,8 +99,8 @@ export class LiveHub {
     for (const event of events) {
       const key = streamKey(event);
       const found = wanted.get(key);
-      if (found !== undefined) found.push(event);
-      else if (this.#listeners.has(key)) wanted.set(key, [event]);
+      if (found === undefined) wanted.set(key, [event]);
+      else found.push(event);
     }
     for (const [key, ofStream] of wanted) {
       let text: string | undefined;

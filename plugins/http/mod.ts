@@ -45,7 +45,7 @@ export default definePlugin({
     queries: queriesRef,
     store: eventStoreRef,
     changes: changeSourceRef,
-    broker: brokerRef,
+    brokers: brokerRef,
     lifecycle: lifecycleRef,
     runtime: runtimeRef,
     log: logRef,
@@ -53,10 +53,12 @@ export default definePlugin({
     assets: assetRef,
   },
   config,
-  async start({ services: { assets, ...services }, config, signal }) {
+  async start({ services: { assets, brokers: [broker], ...services }, config, signal }) {
     refuseOpenDoor(config);
+    if (broker === undefined) services.log.info("There is no broker: this service has no topics");
     const kernel: Kernel = {
       ...services,
+      broker,
       ...createLive(services, config),
       deadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
       traffic: new Traffic(),

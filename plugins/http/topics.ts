@@ -2,7 +2,7 @@ import { fromCloudEvent } from "../../core/engine/cloud_event.ts";
 import { topicName } from "../../core/engine/publication.ts";
 import { mayRead } from "../../core/engine/queries.ts";
 import type { Served } from "../../core/engine/registry.ts";
-import { InvalidPlace, type TopicEntry, type TopicStart } from "../../core/ports/broker.ts";
+import { type Broker, InvalidPlace, type TopicEntry, type TopicStart } from "../../core/ports/broker.ts";
 import type { Handler, Kernel } from "./call.ts";
 import { envelope } from "./envelope.ts";
 import type { Feed } from "./live_stream.ts";
@@ -11,7 +11,10 @@ import { readQuery } from "./query.ts";
 import { frame, readStart, type Start, START_NAMES, wrongStart } from "./sse.ts";
 
 /** `GET /topics/{topic}`: what a module publishes, as server-sent events. */
-export function getTopic({ broker, live }: Kernel, served: Served): Handler {
+export function getTopic(
+  { live }: Kernel,
+  { served, broker }: { readonly served: Served; readonly broker: Broker },
+): Handler {
   const topic = topicName(served);
   return async (call) => {
     const query = readQuery(call.request.url, START_NAMES);

@@ -15,6 +15,15 @@ export async function discoverModules(directory: URL): Promise<readonly FoundMod
   return await Promise.all(names.sort().map((name) => load(new URL(`${name}/`, directory))));
 }
 
+/** Where the modules are: `MODULES_DIR`, or the project's own. Throws a `StartError` when that names nothing. */
+export function modulesDirectory({ MODULES_DIR: given }: Readonly<Record<string, string>>): URL {
+  if (given === undefined) return new URL("../../modules/", import.meta.url);
+  if (given === "") {
+    throw new StartError("Cannot use MODULES_DIR: expected a directory, found nothing; name one or unset it");
+  }
+  return new URL(`${given.replace(/\/*$/, "")}/`, `file://${Deno.cwd()}/`);
+}
+
 const moduleShape = z.object({
   name: z.string(),
   path: z.string(),

@@ -1,4 +1,4 @@
-import type { Changes, ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog, Changes } from "../../core/ports/change_log.ts";
 import type { EventStore, RecordedEvent, Stream } from "../../core/ports/event_store.ts";
 import { type Checkpoint, parseCheckpoint, type Write } from "../../core/ports/progress.ts";
 
@@ -6,7 +6,7 @@ const MAX_PAGE_EVENTS = 1_000;
 
 export type EventLog = {
   readonly store: EventStore;
-  readonly source: ChangeSource;
+  readonly log: ChangeLog;
   /** Whether a reader at this checkpoint has passed that event. */
   readonly hasPassed: (checkpoint: Checkpoint | null, write: Write) => boolean;
 };
@@ -47,7 +47,7 @@ export function createEventLog(): EventLog {
 
   return {
     store,
-    source: sourceOf(log, waiting),
+    log: changeLogOf(log, waiting),
     hasPassed(checkpoint, write) {
       const position = positionsOf(write)[write.version - 1];
       return checkpoint !== null && position !== undefined && position < parseCheckpoint(checkpoint);
@@ -55,7 +55,7 @@ export function createEventLog(): EventLog {
   };
 }
 
-function sourceOf(log: readonly RecordedEvent[], waiting: Set<() => void>): ChangeSource {
+function changeLogOf(log: readonly RecordedEvent[], waiting: Set<() => void>): ChangeLog {
   return {
     changes: (options) => follow({ log, waiting, ...options }),
     head: () => Promise.resolve(String(log.length)),
@@ -66,7 +66,7 @@ function sourceOf(log: readonly RecordedEvent[], waiting: Set<() => void>): Chan
   };
 }
 
-type Follow = Parameters<ChangeSource["changes"]>[0] & {
+type Follow = Parameters<ChangeLog["changes"]>[0] & {
   readonly log: readonly RecordedEvent[];
   readonly waiting: Set<() => void>;
 };

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { sourceFrom } from "../../core/engine/log_source.ts";
+import { changeLogRef } from "../../core/ports/change_log.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
@@ -14,7 +16,8 @@ export function createMemoryStorage() {
   const snapshotTexts = new Map<string, string>();
   return {
     store: events.store,
-    source: events.source,
+    log: events.log,
+    source: sourceFrom(events.log),
     readModels: createReadModels(events),
     snapshots: createSnapshots(snapshotTexts),
     snapshotTexts,
@@ -25,6 +28,7 @@ export default definePlugin({
   name: "storage_memory",
   provides: {
     eventStore: eventStoreRef,
+    changeLog: changeLogRef,
     changeSource: changeSourceRef,
     readModels: readModelsRef,
     snapshots: snapshotsRef,
@@ -32,7 +36,9 @@ export default definePlugin({
   requires: {},
   config: z.object({}),
   start() {
-    const { store, source, readModels, snapshots } = createMemoryStorage();
-    return Promise.resolve({ services: { eventStore: store, changeSource: source, readModels, snapshots } });
+    const { store, log, source, readModels, snapshots } = createMemoryStorage();
+    return Promise.resolve({
+      services: { eventStore: store, changeLog: log, changeSource: source, readModels, snapshots },
+    });
   },
 });

@@ -15,7 +15,13 @@ export function createReadModels(events: EventLog): ReadModels {
     if (documents === undefined) throw new TypeError(`Cannot use ${incarnation}: expected it to be prepared before`);
     return documents;
   };
+  const get: ReadModels["get"] = async (model, keys) => {
+    const documents = documentsOf(model);
+    const found = keys.flatMap((key) => documents.get(key) ?? []);
+    return new Map(found.map((each) => [each.key, structuredClone(each)]));
+  };
   return {
+    soleWriter: true,
     progress,
     async prepare({ incarnation }) {
       if (!/^[a-z][a-z0-9_]{0,99}$/.test(incarnation)) {
@@ -23,11 +29,8 @@ export function createReadModels(events: EventLog): ReadModels {
       }
       if (!incarnations.has(incarnation)) incarnations.set(incarnation, new Map());
     },
-    async get(model, keys) {
-      const documents = documentsOf(model);
-      const found = keys.flatMap((key) => documents.get(key) ?? []);
-      return new Map(found.map((each) => [each.key, structuredClone(each)]));
-    },
+    get,
+    known: get,
     async find(model, find) {
       return findIn(documentsOf(model), model, find);
     },
@@ -36,6 +39,7 @@ export function createReadModels(events: EventLog): ReadModels {
       if (progress.checkpoint !== null) parseCheckpoint(progress.checkpoint);
       for (const each of documents) put(stored, each);
       update(model.incarnation, progress);
+      return "written";
     },
   };
 }

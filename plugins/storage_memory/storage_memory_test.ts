@@ -1,6 +1,7 @@
+import { changeLogContract } from "../../tests/contract/change_log.ts";
 import { changeSourceContract } from "../../tests/contract/change_source.ts";
 import { eventStoreContract } from "../../tests/contract/event_store.ts";
-import { progressContract } from "../../tests/contract/progress.ts";
+import { logProgressContract, progressContract } from "../../tests/contract/progress.ts";
 import { readModelsContract } from "../../tests/contract/read_models.ts";
 import { snapshotsContract } from "../../tests/contract/snapshots.ts";
 import { createMemoryStorage } from "./mod.ts";
@@ -15,7 +16,9 @@ const open = async () => {
 };
 
 eventStoreContract("storage_memory", open);
+changeLogContract("storage_memory", open);
 changeSourceContract("storage_memory", open);
 readModelsContract("storage_memory", open);
 progressContract("storage_memory", open);
+logProgressContract("storage_memory", open);
 snapshotsContract("storage_memory", open);

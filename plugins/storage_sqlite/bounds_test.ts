@@ -80,7 +80,7 @@ describe("a reader far behind", () => {
         await appendNext(storage.store, streamOf(`s-${at}`), [sampleEvent({ data: { text } })]);
       }
       await appendNext(storage.store, streamOf("end"), sampleEvents(1));
-      await using reader = openReader(storage.source);
+      await using reader = openReader(storage.log);
       while (reader.seen.length < 31) {
         const { events } = await reader.next();
         assert(events.length <= 5, `expected at most 2 MB and one event, found ${events.length} of 0.5 MB`);

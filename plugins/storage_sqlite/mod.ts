@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { changeLogRef } from "../../core/ports/change_log.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
@@ -16,6 +17,7 @@ export default definePlugin({
   name: "storage_sqlite",
   provides: {
     eventStore: eventStoreRef,
+    changeLog: changeLogRef,
     changeSource: changeSourceRef,
     readModels: readModelsRef,
     snapshots: snapshotsRef,
@@ -23,9 +25,9 @@ export default definePlugin({
   requires: { log: logRef, runtime: runtimeRef },
   config: z.object({ DATA_DIR: z.string().min(1).default("./data") }),
   async start({ services, config }) {
-    const { store, source, readModels, snapshots, health, close } = await openStorage(config.DATA_DIR, services);
+    const { store, log, source, readModels, snapshots, health, close } = await openStorage(config.DATA_DIR, services);
     return {
-      services: { eventStore: store, changeSource: source, readModels, snapshots },
+      services: { eventStore: store, changeLog: log, changeSource: source, readModels, snapshots },
       health,
       stop: close,
     };

@@ -7,7 +7,7 @@ import { openStorage, startStorageWorker } from "./storage.ts";
 import { keptLog, openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
 import { Thread } from "./thread.ts";
 
-const MODEL = { incarnation: "sample_v1", indexes: {} };
+const MODEL = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
 const CHANGE = {
   documents: [{ key: "a", version: 1, document: { name: "a" } }],
   progress: { checkpoint: null, park: [], unpark: [] },

@@ -25,7 +25,12 @@ export function createReadModels(parts: ReadModelParts): ReadModels {
     if (indexes === undefined) throw new TypeError(`Cannot use ${incarnation}: expected it to be prepared before`);
     return indexes;
   };
+  const get: ReadModels["get"] = async (model, keys) => {
+    indexesFor(model);
+    return await reader().get(model.incarnation, keys);
+  };
   return {
+    soleWriter: true,
     progress,
     async prepare(model) {
       tableOf(model.incarnation);
@@ -34,10 +39,8 @@ export function createReadModels(parts: ReadModelParts): ReadModels {
       if (!isThere) await writer.prepare(model.incarnation, indexes);
       prepared.set(model.incarnation, indexes);
     },
-    async get(model, keys) {
-      indexesFor(model);
-      return await reader().get(model.incarnation, keys);
-    },
+    get,
+    known: get,
     async find(model, find) {
       return await reader().find(model.incarnation, indexesFor(model), find);
     },
@@ -49,6 +52,7 @@ export function createReadModels(parts: ReadModelParts): ReadModels {
         ...toProgressRows(progress, parts),
       });
       moved(model.incarnation);
+      return "written";
     },
   };
 }

@@ -1,3 +1,5 @@
+import { sourceFrom } from "../../core/engine/log_source.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { ChangeSource } from "../../core/ports/change_source.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
 import type { Health } from "../../core/ports/plugin.ts";
@@ -5,7 +7,7 @@ import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
-import { createChangeSource } from "./change_source.ts";
+import { createChangeLog } from "./change_log.ts";
 import { createEventStore } from "./event_store.ts";
 import { Files } from "./files.ts";
 import { createReadModels } from "./read_models.ts";
@@ -22,6 +24,7 @@ export type StorageOptions = {
 
 export type Storage = {
   readonly store: EventStore;
+  readonly log: ChangeLog;
   readonly source: ChangeSource;
   readonly readModels: ReadModels;
   readonly snapshots: Snapshots;
@@ -41,9 +44,11 @@ export async function openStorage(directory: string, options: StorageOptions): P
   const tail = new Tail(head, bounds);
   files.events.feed(tail);
   const events = { writer: files.events, reader: () => files.eventsReader(), tail };
+  const changeLog = createChangeLog(events);
   return {
     store: createEventStore(events),
-    source: createChangeSource(events),
+    log: changeLog,
+    source: sourceFrom(changeLog),
     snapshots: createSnapshots(events),
     readModels: createReadModels({
       writer: files.views,

@@ -43,7 +43,7 @@ async function fillUp(storage: Storage, { acknowledged, together }: { acknowledg
 async function meetReadOnlyDisk(storage: Storage) {
   const versionBefore = await storage.store.version(STREAM);
   const refused = await append(storage, versionBefore).catch((error) => error);
-  const whileReadOnly = { versionBefore, backlog: await storage.source.backlog(null), refused: described(refused) };
+  const whileReadOnly = { versionBefore, backlog: await storage.log.backlog(null), refused: described(refused) };
   await new Deno.Command("mount", { args: ["-o", "remount,bind,rw", directory] }).output();
   const recovered = await append(storage, versionBefore);
   return { ...whileReadOnly, recovered, version: await storage.store.version(STREAM) };

@@ -42,7 +42,7 @@ describe("a storage thread that dies", () => {
       const log = keptLog();
       await using storage = await openTemporary({ startWorker, log });
       await appendNext(storage.store, streamOf("a"), sampleEvents(1));
-      await using reader = openReader(storage.source);
+      await using reader = openReader(storage.log);
       await reader.until(1);
       fates.next = { kind: "group", dies };
       const pending = ["a", "b"].map((id) =>
@@ -60,7 +60,7 @@ describe("a storage thread that dies", () => {
     it(`${dies} it commits a change of a read model is found out about`, async () => {
       const { fates, startWorker } = mortalWorkers();
       await using storage = await openTemporary({ startWorker });
-      const model = { incarnation: "sample_v1", indexes: {} };
+      const model = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
       await storage.readModels.prepare(model);
       fates.next = { kind: "write", dies };
       const documents = [{ key: "a", version: 1, document: { name: "a" } }];
@@ -107,7 +107,7 @@ describe("a storage that is closed", () => {
     const after = `${directory.path}/after`;
     await Deno.rename(before, after);
     const again = await openStorage(after, testOptions());
-    assertEquals((await again.source.backlog(null)).events, 100);
+    assertEquals((await again.log.backlog(null)).events, 100);
     await again.close();
   });
 });

@@ -6,7 +6,7 @@ import { appendNext, sampleEvents, streamOf } from "../../tests/contract/samples
 import { openStorage } from "./storage.ts";
 import { keptLog, temporaryDirectory, testOptions } from "./test_storage.ts";
 
-const MODEL = { incarnation: "sample_v1", indexes: {} };
+const MODEL = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
 const KEPT = { key: "a", version: 1, document: { name: "a" } };
 
 describe("views.db", () => {
@@ -68,7 +68,7 @@ describe("views.db", () => {
 async function fill(directory: string, events = 3): Promise<string> {
   const storage = await openStorage(directory, testOptions());
   await appendNext(storage.store, streamOf("a"), sampleEvents(events));
-  const checkpoint = await checkpointNow(storage.source);
+  const checkpoint = await checkpointNow(storage.log);
   await storage.readModels.prepare(MODEL);
   await storage.readModels.write(MODEL, { documents: [KEPT], progress: { checkpoint, park: [], unpark: [] } });
   await storage.close();

@@ -1,275 +1,306 @@
-import { assert, assertEquals, assertGreater, assertLessOrEqual, assertNotEquals } from "@std/assert";
+import { assertEquals, assertGreater, assertGreaterOrEqual } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
-import type { ChangeSource } from "../../core/ports/change_source.ts";
-import type { EventStore, RecordedEvent } from "../../core/ports/event_store.ts";
-import {
-  appendNext,
-  HARD_JSON,
-  type Open,
-  openReader,
-  placeOf,
-  sampleEvent,
-  sampleEvents,
-  streamOf,
-} from "./samples.ts";
+import type { Changes } from "../../core/ports/change_log.ts";
+import { type RecordedEvent, type Stream, streamKey, Unavailable } from "../../core/ports/event_store.ts";
+import type { ProgressUpdate } from "../../core/ports/progress.ts";
+import type { ReadModel } from "../../core/ports/read_models.ts";
+import type { OpenedFeed } from "./feed.ts";
+import { NO_PROGRESS, prepared, readModel } from "./read_model_samples.ts";
+import { appendNext, HARD_JSON, type Open, placeOf, sampleEvent, sampleEvents, streamOf } from "./samples.ts";
 
-export type OpenChangeSource = Open<{ readonly store: EventStore; readonly source: ChangeSource }>;
+type OpenSource = Open<OpenedFeed>;
 
-/** More than an adapter is meant to keep in memory for its readers, so that it has to read back from the store. */
-const MANY = 3_000;
-const MAX_PAGE_EVENTS = 1_000;
-
-export function changeSourceContract(name: string, open: OpenChangeSource): void {
+/** What a subscription and a live reader can rely on, however many processes share the work. */
+export function changeSourceContract(name: string, open: OpenSource): void {
   describe(`${name} as a change source`, () => {
-    history(open);
-    live(open);
-    readers(open);
+    telling(open);
+    counting(open);
+    backlogs(open);
     ending(open);
-    backlog(open);
+    watching(open);
   });
 }
 
-function history(open: OpenChangeSource): void {
-  it("tells every event once, as it was appended, in order per aggregate", async () => {
+function telling(open: OpenSource): void {
+  it("tells what there is and what comes, as the store gives it back, in order for each aggregate", async () => {
     await using opened = await open();
-    for (let round = 0; round < 5; round++) {
-      for (const id of ["a", "b", "c"]) await appendNext(opened.store, streamOf(id), sampleEvents(2));
-    }
-    const full = sampleEvent({ data: HARD_JSON, metadata: { a: 1 }, userId: "u", commandId: "c", commandHash: "h" });
+    const full = sampleEvent({ data: HARD_JSON, metadata: { a: 1 }, userId: "u\ud800\0", commandId: "c" });
     await appendNext(opened.store, streamOf("full"), [full]);
-    await using reader = openReader(opened.source);
-    const events = await reader.until(31);
-    assertInOrder(events, 31);
-    assertEquals(events.find((event) => event.aggregateId === "full"), {
-      ...streamOf("full"),
-      ...full,
-      sequenceNumber: 1,
-    });
+    for (const id of ["a", "b", "a"]) await appendNext(opened.store, streamOf(id), sampleEvents(2));
+    await using reader = await openReader(opened);
+    await reader.until(7);
+    await appendNext(opened.store, streamOf("b"), sampleEvents(3));
+    await reader.until(10);
+    assertEquals(reader.numbersOf("a"), [1, 2, 3, 4]);
+    assertEquals(reader.numbersOf("b"), [1, 2, 3, 4, 5]);
+    const stored = await opened.store.read(streamOf("full"), { after: 0, limit: 1 });
+    assertEquals(reader.told.filter(({ aggregateId }) => aggregateId === "full"), stored);
   });
 
-  it("goes on after a checkpoint, page by page", async () => {
+  it("tells many events of many aggregates, more than pages hold, to a subscription that comes late", async () => {
     await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(10));
-    let checkpoint: string | null = null;
-    const events: RecordedEvent[] = [];
-    for (let batch = 0; batch < 4; batch++) {
-      await using reader = openReader(opened.source, { after: checkpoint });
-      events.push(...(await reader.next()).events);
-      checkpoint = reader.checkpoint();
-      await appendNext(opened.store, streamOf("a"), sampleEvents(5));
-    }
-    assertInOrder(events, events.length);
-    assertGreater(events.length, 10);
+    const ids = Array.from({ length: 40 }, (_, at) => `stream-${at}`);
+    await Promise.all(ids.map((id) => appendNext(opened.store, streamOf(id), sampleEvents(40))));
+    await using reader = await openReader(opened);
+    await reader.until(1_600);
+    const expected = Array.from({ length: 40 }, (_, at) => at + 1);
+    for (const id of ids) assertEquals(reader.numbersOf(id), expected);
   });
 
-  it("passes events of other types with its checkpoint, by an empty page if need be", async () => {
+  it("misses nothing while several writers append, each stream's events in order", async () => {
     await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(1));
-    await using reader = openReader(opened.source);
-    const first = await reader.next();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(3, { eventType: "Ignored" }));
-    const second = await reader.next();
-    assertEquals(second.events, []);
-    assertNotEquals(second.checkpoint, first.checkpoint);
-    assertEquals(await opened.source.backlog(second.checkpoint), { events: 0, since: null });
-    await appendNext(opened.store, streamOf("a"), [sampleEvent({ eventType: "Ignored" }), sampleEvent()]);
-    await using later = openReader(opened.source, { after: second.checkpoint });
-    assertEquals((await later.until(1)).map(placeOf), ["a/6"]);
-    await using all = openReader(opened.source, { eventTypes: ["Counted", "Ignored"] });
-    assertInOrder(await all.until(6), 6);
-  });
-
-  it("makes pages no longer than it is asked for", async () => {
-    await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(10));
-    await using reader = openReader(opened.source, { limit: 4 });
-    while (reader.seen.length < 10) assertLessOrEqual((await reader.next()).events.length, 4);
-    assertInOrder(reader.seen, 10);
-  });
-
-  it("says of a page whether another one is ready behind it", async () => {
-    await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(10));
-    await using reader = openReader(opened.source, { limit: 4 });
-    const more: boolean[] = [];
-    while (reader.seen.length < 10) more.push((await reader.next()).more);
-    assertEquals([more.pop(), more.includes(false)], [false, false]);
-  });
-
-  it("tells nothing to a reader of no types, but moves its checkpoint", async () => {
-    await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(3));
-    await using reader = openReader(opened.source, { eventTypes: [] });
-    assertEquals((await reader.next()).events, []);
-    assertEquals((await opened.source.backlog(reader.checkpoint())).events, 0);
-  });
-}
-
-function live(open: OpenChangeSource): void {
-  it("wakes a waiting reader by the append itself, while every timer stands still", async () => {
-    await using opened = await open();
-    using _time = new FakeTime();
-    await using reader = openReader(opened.source);
-    for (let number = 1; number <= 20; number++) {
-      const page = reader.next();
-      await appendNext(opened.store, streamOf("a"), sampleEvents(1));
-      assertEquals((await page).events.map(placeOf), [`a/${number}`]);
-    }
-  });
-
-  it("tells a live event exactly as the store gives it back", async () => {
-    await using opened = await open();
-    await using reader = openReader(opened.source);
-    const list = [1];
-    const data = { list, left_out: undefined, hard: HARD_JSON };
-    await appendNext(opened.store, streamOf("a"), [sampleEvent({ data, userId: "\ud800\0" })]);
-    list.push(2);
-    assertEquals(await reader.until(1), await opened.store.read(streamOf("a"), { after: 0, limit: 1 }));
-  });
-
-  it("hands over from history to live without a gap or a double while 8 writers append", async () => {
-    await using opened = await open();
+    await using reader = await openReader(opened);
     const writer = async (id: string) => {
-      for (let count = 0; count < 60; count++) await appendNext(opened.store, streamOf(id), sampleEvents(2));
+      for (let count = 0; count < 15; count++) await appendNext(opened.store, streamOf(id), sampleEvents(2));
     };
-    await writer("before");
-    const writers = Array.from({ length: 8 }, (_, at) => writer(`writer-${at}`));
-    await using early = openReader(opened.source);
-    await early.next();
-    await writers[0];
-    await using late = openReader(opened.source);
-    const [seenEarly, seenLate] = await Promise.all([early.until(1080), late.until(1080), ...writers]);
-    assertInOrder(seenEarly, 1080);
-    assertInOrder(seenLate, 1080);
-    const page = early.next();
-    await appendNext(opened.store, streamOf("last"), sampleEvents(1));
-    assertEquals((await page).events.map(placeOf), ["last/1"]);
+    const ids = ["a", "b", "c", "d", "e", "f"];
+    const writers = ids.map(writer);
+    await reader.until(180);
+    await Promise.all(writers);
+    for (const id of ids) assertEquals(reader.numbersOf(id), Array.from({ length: 30 }, (_, at) => at + 1));
   });
 
-  it("does not tell an append that was a conflict", async () => {
+  it("leaves out events of other types, but passes them with its pages", async () => {
     await using opened = await open();
-    await using reader = openReader(opened.source);
-    const appends = [1, 2, 3].map(() =>
-      opened.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) })
-    );
-    await Promise.all(appends);
+    await using reader = await openReader(opened);
+    await appendNext(opened.store, streamOf("a"), [sampleEvent({ eventType: "Ignored" }), sampleEvent()]);
+    await appendNext(opened.store, streamOf("b"), sampleEvents(2, { eventType: "Ignored" }));
+    await reader.pass({ ...streamOf("a"), version: 2 });
+    await reader.pass({ ...streamOf("b"), version: 2 });
+    assertEquals(reader.told.map(placeOf), ["a/2"]);
+  });
+}
+
+function counting(open: OpenSource): void {
+  it("counts a page only once it is durable: what was not is told again, what was is not", async () => {
+    await using opened = await open();
+    await using first = await openReader(opened);
+    await appendNext(opened.store, streamOf("a"), sampleEvents(2));
+    await first.until(2);
+    await appendNext(opened.store, streamOf("a"), sampleEvents(1));
     await appendNext(opened.store, streamOf("b"), sampleEvents(1));
-    assertEquals((await reader.until(2)).map(placeOf), ["a/1", "b/1"]);
-  });
-}
-
-function readers(open: OpenChangeSource): void {
-  it("lets a slow reader fall behind and read back, without holding the others", async () => {
-    await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(1));
-    await using slow = openReader(opened.source);
-    await slow.next();
-    await using fast = openReader(opened.source);
-    const filler = { text: "x".repeat(500) };
-    for (let at = 0; at < MANY / 50; at++) {
-      const events = sampleEvents(50, { data: filler });
-      await appendNext(opened.store, streamOf(`stream-${at % 7}`), events);
-    }
-    assertInOrder(await fast.until(MANY + 1), MANY + 1);
-    while (slow.seen.length < MANY + 1) {
-      const page = await slow.next();
-      assertLessOrEqual(page.events.length, MAX_PAGE_EVENTS);
-    }
-    assertInOrder(slow.seen, MANY + 1);
+    await first.until(4, { commits: false });
+    await first[Symbol.asyncDispose]();
+    await using second = await openReader(opened);
+    await second.until(2);
+    assertEquals(second.told.map(placeOf).toSorted(), ["a/3", "b/1"]);
+    await second[Symbol.asyncDispose]();
+    await using third = await openReader(opened);
+    await appendNext(opened.store, streamOf("b"), sampleEvents(1));
+    await third.until(1);
+    assertEquals(third.told.map(placeOf), ["b/2"]);
   });
 
-  it("keeps readers of one source apart", async () => {
+  it("counts what stands before a page that is durable", async () => {
     await using opened = await open();
+    await using first = await openReader(opened);
+    const pages: Changes[] = [];
+    for (const id of ["a", "b", "c"]) {
+      await appendNext(opened.store, streamOf(id), sampleEvents(1));
+      pages.push(...await first.until(pages.length + 1, { commits: false }));
+    }
+    await first.commit(pages.at(-1));
+    await first[Symbol.asyncDispose]();
+    await using second = await openReader(opened);
+    await appendNext(opened.store, streamOf("d"), sampleEvents(1));
+    await second.until(1);
+    assertEquals(second.told.map(placeOf), ["d/1"]);
+  });
+
+  it("keeps subscriptions apart", async () => {
+    await using opened = await open();
+    await using first = await openReader(opened);
     await appendNext(opened.store, streamOf("a"), [sampleEvent(), sampleEvent({ eventType: "Other" })]);
-    await using counted = openReader(opened.source);
-    await using other = openReader(opened.source, { eventTypes: ["Other"] });
-    await using both = openReader(opened.source, { eventTypes: ["Other", "Counted"] });
-    assertEquals((await counted.until(1)).map(placeOf), ["a/1"]);
-    assertEquals((await other.until(1)).map(placeOf), ["a/2"]);
-    counted.abort.abort();
+    await first.until(1);
+    await using second = await openReader(opened, { name: "sample_v2", eventTypes: ["Other"] });
+    await second.until(1);
+    assertEquals(first.told.map(placeOf), ["a/1"]);
+    assertEquals(second.told.map(placeOf), ["a/2"]);
+  });
+}
+
+function backlogs(open: OpenSource): void {
+  it("says how much waits, and since when, until it is durable", async () => {
+    await using opened = await open();
+    await using reader = await openReader(opened);
     await appendNext(opened.store, streamOf("a"), sampleEvents(1));
-    assertEquals((await both.until(3)).map(placeOf), ["a/1", "a/2", "a/3"]);
-  });
-}
-
-function ending(open: OpenChangeSource): void {
-  it("ends a waiting reader as soon as its signal aborts", async () => {
-    await using opened = await open();
-    await using reader = openReader(opened.source);
-    const page = reader.pages.next();
-    reader.abort.abort();
-    assertEquals((await page).done, true);
-    assertEquals((await reader.pages.next()).done, true);
-  });
-
-  it("ends at once under a signal that has aborted already, and in the middle of a history", async () => {
-    await using opened = await open();
-    await appendNext(opened.store, streamOf("a"), sampleEvents(10));
-    await using reader = openReader(opened.source);
-    await reader.next();
-    reader.abort.abort();
-    assertEquals((await reader.pages.next()).done, true);
-    const changes = opened.source.changes({
-      after: null,
-      eventTypes: new Set(["Counted"]),
-      signal: AbortSignal.abort(),
-    });
-    for await (const _ of changes) assert(false, "expected no page under an aborted signal");
-  });
-
-  it("may be left in the middle and begun again", async () => {
-    await using opened = await open();
+    await reader.until(1);
     await appendNext(opened.store, streamOf("a"), sampleEvents(3));
+    const [page] = await reader.until(4, { commits: false });
+    const before = await reader.backlog();
+    assertGreaterOrEqual(before.events, 1);
+    assertEquals(Number.isNaN(Date.parse(before.since ?? "")), false);
+    assertEquals(page?.events.length, 3);
+    await reader.commit(page);
+    assertEquals(await reader.backlog(), { events: 0, since: null });
+  });
+}
+
+function ending(open: OpenSource): void {
+  it("ends at once when its signal aborts, waiting or not, and under one that has aborted before", async () => {
+    await using opened = await open();
+    const { model } = await prepared(opened);
+    const subscription = model.incarnation;
+    const eventTypes = new Set(["Counted"]);
+    const { checkpoint: after } = await opened.readModels.progress.load(subscription);
     const abort = new AbortController();
-    const changes = opened.source.changes({ after: null, eventTypes: new Set(["Counted"]), signal: abort.signal });
-    for await (const page of changes) {
-      assertGreater(page.events.length, 0);
-      break;
+    const pages = opened.source.changes({ subscription, after, eventTypes, signal: abort.signal });
+    const iterator = pages[Symbol.asyncIterator]();
+    const next = iterator.next();
+    abort.abort();
+    assertEquals((await next).done, true);
+    assertEquals((await iterator.next()).done, true);
+    await appendNext(opened.store, streamOf("a"), sampleEvents(1));
+    const signal = AbortSignal.abort();
+    for await (const _ of opened.source.changes({ subscription, after, eventTypes, signal })) {
+      throw new Error("expected no page under an aborted signal");
     }
-    await using again = openReader(opened.source);
-    assertInOrder(await again.until(3), 3);
   });
 }
 
-function backlog(open: OpenChangeSource): void {
-  it("has its head behind all that was appended, and before what follows", async () => {
+function watching(open: OpenSource): void {
+  const eventTypes = new Set(["Counted"]);
+
+  it("tells a watcher what comes in the streams that are wanted, in order, until its signal aborts", async () => {
     await using opened = await open();
-    await using first = openReader(opened.source, { after: await opened.source.head() });
-    for (let number = 1; number <= 20; number++) {
-      await appendNext(opened.store, streamOf("a"), sampleEvents(1, { eventType: number % 2 ? "Counted" : "Ignored" }));
-      const head = await opened.source.head();
-      assertEquals((await opened.source.backlog(head)).events, 0);
-      assertEquals(await opened.store.version(streamOf("a")), number);
-      await using reader = openReader(opened.source, { after: head });
-      await appendNext(opened.store, streamOf("b"), sampleEvents(1));
-      assertEquals((await reader.until(1)).map(placeOf), [`b/${number}`]);
+    await appendNext(opened.store, streamOf("a"), sampleEvents(2));
+    const abort = new AbortController();
+    const wants = ({ aggregateId }: Stream) => aggregateId !== "unwanted";
+    const pages = await opened.source.watch({ eventTypes, wants, signal: abort.signal });
+    await appendNext(opened.store, streamOf("unwanted"), sampleEvents(1));
+    for (let round = 0; round < 5; round++) {
+      await appendNext(opened.store, streamOf("a"), [sampleEvent(), sampleEvent({ eventType: "Other" })]);
+      await appendNext(opened.store, streamOf("b"), sampleEvents(2));
     }
-    assertEquals((await first.until(30)).filter(({ aggregateId }) => aggregateId === "b").length, 20);
+    const told = new Map<string, number[]>();
+    for await (const events of pages) {
+      assertGreater(events.length, 0);
+      for (const { aggregateId, sequenceNumber, eventType } of events) {
+        assertEquals(eventType, "Counted");
+        // Some may be told that were there before, and some again.
+        const numbers = told.get(aggregateId) ?? [];
+        if (sequenceNumber > (numbers.at(-1) ?? 0)) numbers.push(sequenceNumber);
+        told.set(aggregateId, numbers);
+      }
+      if (told.get("a")?.at(-1) === 11 && told.get("b")?.at(-1) === 10) abort.abort();
+    }
+    assertEquals(told.get("a")?.filter((number) => number > 2), [3, 5, 7, 9, 11]);
+    assertEquals(told.get("b"), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assertEquals(told.has("unwanted"), false);
   });
 
-  it("counts what follows a checkpoint and tells since when", async () => {
+  it("wakes a watcher that waits, and lets it go when its signal aborts", async () => {
     await using opened = await open();
-    assertEquals(await opened.source.backlog(null), { events: 0, since: null });
-    for (const second of [1, 2, 3]) {
-      const timestamp = `2026-11-21T10:00:0${second}.000Z`;
-      await appendNext(opened.store, streamOf("a"), [sampleEvent({ timestamp, eventType: `Type${second}` })]);
-    }
-    assertEquals(await opened.source.backlog(null), { events: 3, since: "2026-11-21T10:00:01.000Z" });
-    await using reader = openReader(opened.source);
-    const { checkpoint } = await reader.next();
-    assertEquals(await opened.source.backlog(checkpoint), { events: 0, since: null });
-    await appendNext(opened.store, streamOf("a"), sampleEvents(2, { timestamp: "2026-11-21T11:00:00.000Z" }));
-    assertEquals(await opened.source.backlog(checkpoint), { events: 2, since: "2026-11-21T11:00:00.000Z" });
+    const abort = new AbortController();
+    const pages = await opened.source.watch({ eventTypes, wants: () => true, signal: abort.signal });
+    const iterator = pages[Symbol.asyncIterator]();
+    const first = iterator.next();
+    await appendNext(opened.store, streamOf("a"), sampleEvents(1));
+    const { value } = await first;
+    assertEquals(value?.map(placeOf), ["a/1"]);
+    const end = iterator.next();
+    abort.abort();
+    assertEquals((await end).done, true);
   });
 }
 
-/** Every event of every stream once, numbered from 1 in the order told. */
-function assertInOrder(events: readonly RecordedEvent[], count: number): void {
-  assertEquals(events.length, count);
-  const last = new Map<string, number>();
-  for (const { aggregateId, sequenceNumber } of events) {
-    assertEquals(sequenceNumber, (last.get(aggregateId) ?? 0) + 1);
-    last.set(aggregateId, sequenceNumber);
+export type ReaderOptions = { readonly name?: string; readonly eventTypes?: readonly string[] };
+
+/** A reader whose read model is there. */
+export async function openReader(opened: OpenedFeed, options: ReaderOptions = {}): Promise<Reader> {
+  const { name = "sample_v1", eventTypes = ["Counted"] } = options;
+  const model = readModel(name);
+  await opened.readModels.prepare(model);
+  return new Reader(opened, { model, eventTypes });
+}
+
+const MAX_BEGINNINGS = 20;
+
+/** One subscription as the engine runs it: begun again, behind what is durable, whenever its pages end. */
+export class Reader implements AsyncDisposable {
+  /** Every event when it was told for the first time. */
+  readonly told: RecordedEvent[] = [];
+  readonly #opened: OpenedFeed;
+  readonly #model: ReadModel;
+  readonly #eventTypes: ReadonlySet<string>;
+  readonly #abort = new AbortController();
+  readonly #places = new Set<string>();
+  #pages: AsyncIterator<Changes> | undefined;
+
+  constructor(
+    opened: OpenedFeed,
+    { model, eventTypes }: { readonly model: ReadModel; readonly eventTypes: readonly string[] },
+  ) {
+    this.#opened = opened;
+    this.#model = model;
+    this.#eventTypes = new Set(eventTypes);
+  }
+
+  /** Reads until so many events were told, and makes each page durable unless asked not to. */
+  async until(count: number, { commits = true } = {}): Promise<readonly Changes[]> {
+    const pages: Changes[] = [];
+    while (this.told.length < count) {
+      const page = await this.#next();
+      pages.push(page);
+      if (commits) await this.commit(page);
+    }
+    return pages;
+  }
+
+  /** Reads and makes durable until the write is passed. */
+  async pass(write: Stream & { readonly version: number }): Promise<void> {
+    const { progress } = this.#opened.readModels;
+    while ((await progress.standing(this.#model.incarnation, write)).is === "behind") {
+      await this.commit(await this.#next());
+    }
+  }
+
+  async commit(page: Changes | undefined, change: Partial<ProgressUpdate> = {}): Promise<void> {
+    const progress = { ...NO_PROGRESS, ...change, checkpoint: page?.checkpoint ?? null };
+    await this.#opened.readModels.write(this.#model, { documents: [], progress });
+  }
+
+  async backlog() {
+    const subscription = this.#model.incarnation;
+    const { checkpoint: after } = await this.#opened.readModels.progress.load(subscription);
+    return await this.#opened.source.backlog({ subscription, after });
+  }
+
+  numbersOf(id: string): readonly number[] {
+    return this.told.filter(({ aggregateId }) => aggregateId === id).map(({ sequenceNumber }) => sequenceNumber);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await this.#pages?.return?.();
+  }
+
+  async #next(): Promise<Changes> {
+    for (let beginnings = 0; beginnings < MAX_BEGINNINGS; beginnings++) {
+      this.#pages ??= await this.#begin();
+      const { value, done } = await this.#pages.next();
+      if (done) {
+        this.#pages = undefined;
+        continue;
+      }
+      for (const event of value.events) this.#note(event);
+      return value;
+    }
+    throw new Unavailable(`expected a page of changes, found the end ${MAX_BEGINNINGS} times`);
+  }
+
+  #note(event: RecordedEvent): void {
+    const place = `${streamKey(event)}/${event.sequenceNumber}`;
+    if (!this.#places.has(place)) this.told.push(event);
+    this.#places.add(place);
+  }
+
+  async #begin(): Promise<AsyncIterator<Changes>> {
+    const subscription = this.#model.incarnation;
+    const { checkpoint: after } = await this.#opened.readModels.progress.load(subscription);
+    const signal = this.#abort.signal;
+    return this.#opened.source.changes({ subscription, after, eventTypes: this.#eventTypes, signal })[
+      Symbol.asyncIterator
+    ]();
   }
 }

@@ -1,21 +1,26 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { ReadModel } from "../../core/ports/read_models.ts";
+import type { ChangeLog, Changes } from "../../core/ports/change_log.ts";
+import { Feed, type OpenedFeed, openFeed } from "./feed.ts";
 import {
   checkpointNow,
   documentOf,
   HARD_TEXTS,
   NO_PROGRESS,
   type OpenedReadModels,
-  type OpenReadModels,
   parkedOf,
   prepared,
   readModel,
 } from "./read_model_samples.ts";
-import { appendNext, sampleEvents, streamOf } from "./samples.ts";
+import { appendNext, type Open, placeOf, sampleEvents, streamOf } from "./samples.ts";
 
-/** The progress of read models: what a checkpoint, a parked aggregate and a waiting reader can rely on. */
-export function progressContract(name: string, open: OpenReadModels): void {
+type OpenProgress = Open<OpenedFeed>;
+
+/**
+ * The progress of read models: what a page made durable, a parked aggregate and a waiting reader can rely on, wherever
+ * pages come from.
+ */
+export function progressContract(name: string, open: OpenProgress): void {
   describe(`${name} as a keeper of progress`, () => {
     checkpoints(open);
     parking(open);
@@ -24,7 +29,27 @@ export function progressContract(name: string, open: OpenReadModels): void {
   });
 }
 
-function checkpoints(open: OpenReadModels): void {
+/** What only a log can promise, whose checkpoints are places that mean the same later. */
+export function logProgressContract(name: string, open: Open<OpenedFeed & { readonly log: ChangeLog }>): void {
+  describe(`${name} as a keeper of places in its log`, () => {
+    it("gives back the checkpoint that was stored, and leaves it where none is given", async () => {
+      await using opened = await open();
+      const { readModels, model } = await prepared(opened);
+      await appendNext(opened.store, streamOf("a"), sampleEvents(1));
+      const checkpoint = await checkpointNow(opened.log);
+      await readModels.write(model, {
+        documents: [documentOf("a", {})],
+        progress: { ...NO_PROGRESS, checkpoint },
+      });
+      assertEquals((await readModels.progress.load("sample_v1")).checkpoint, checkpoint);
+      await readModels.write(model, { documents: [documentOf("b", {})], progress: NO_PROGRESS });
+      assertEquals((await readModels.progress.load("sample_v1")).checkpoint, checkpoint);
+      assertEquals((await readModels.get(model, ["a", "b"])).size, 2);
+    });
+  });
+}
+
+function checkpoints(open: OpenProgress): void {
   it("knows no progress of a subscription that has made none", async () => {
     await using opened = await open();
     const { readModels } = await prepared(opened);
@@ -32,53 +57,50 @@ function checkpoints(open: OpenReadModels): void {
     assertEquals(await readModels.progress.load("never_prepared_v1"), { checkpoint: null, parked: [] });
   });
 
-  it("stores a checkpoint with the documents it belongs to, and leaves it where none is given", async () => {
-    await using opened = await open();
-    const { readModels, model } = await prepared(opened);
-    const checkpoint = await appended(opened, ["a"]);
-    await readModels.write(model, {
-      documents: [documentOf("a", {})],
-      progress: { ...NO_PROGRESS, checkpoint },
-    });
-    assertEquals((await readModels.progress.load("sample_v1")).checkpoint, checkpoint);
-    await readModels.write(model, { documents: [documentOf("b", {})], progress: NO_PROGRESS });
-    assertEquals((await readModels.progress.load("sample_v1")).checkpoint, checkpoint);
-    assertEquals((await readModels.get(model, ["a", "b"])).size, 2);
-  });
-
   it("refuses a whole write with a checkpoint that no change source made", async () => {
     await using opened = await open();
     const { readModels, model } = await prepared(opened);
-    await appended(opened, ["a"]);
+    await appendNext(opened.store, streamOf("a"), sampleEvents(1));
     for (const checkpoint of ["", "x", "-1", "1.5", "99999999999999999999", " 1"]) {
       const change = { documents: [documentOf("a", {})], progress: { ...NO_PROGRESS, checkpoint } };
       await assertRejects(() => readModels.write(model, change), TypeError);
     }
     assertEquals((await readModels.get(model, ["a"])).size, 0);
-    assertEquals((await readModels.progress.load("sample_v1")).checkpoint, null);
+    assertEquals(await readModels.progress.standing("sample_v1", { ...streamOf("a"), version: 1 }), { is: "behind" });
   });
 
   it("keeps incarnations apart", async () => {
     await using opened = await open();
     const { readModels, model } = await prepared(opened);
-    const next = readModel("sample_v2");
-    await readModels.prepare(next);
-    const checkpoint = await appended(opened, ["a"]);
-    await readModels.write(model, { documents: [], progress: { checkpoint, park: [parkedOf("a")], unpark: [] } });
+    await readModels.prepare(readModel("sample_v2"));
+    await using feed = await openFeed(opened, model);
+    await feed.commit(await feed.read(["a"]), { park: [parkedOf("b")] });
+    assertEquals(await readModels.progress.standing("sample_v1", { ...streamOf("a"), version: 1 }), { is: "passed" });
     assertEquals(await readModels.progress.load("sample_v2"), { checkpoint: null, parked: [] });
     assertEquals(await readModels.progress.standing("sample_v2", { ...streamOf("a"), version: 1 }), { is: "behind" });
+    assertEquals(await readModels.progress.standing("sample_v2", { ...streamOf("b"), version: 2 }), { is: "behind" });
+  });
+
+  it("goes on behind what is durable: nothing of it is told again, all that follows is", async () => {
+    await using opened = await open();
+    const { model } = await prepared(opened);
+    await using first = await openFeed(opened, model);
+    await first.commit(await first.read(["a", "b", "a"]));
+    const told = await first.read(["a", "b"]);
+    assertEquals(placesIn(told), ["a/3", "b/2"]);
+    await first[Symbol.asyncDispose]();
+    await using next = new Feed(opened, model);
+    assertEquals(placesIn(await next.read(["c"], { expected: 3 })), ["a/3", "b/2", "c/1"]);
   });
 }
 
-function parking(open: OpenReadModels): void {
+function parking(open: OpenProgress): void {
   it("parks aggregates, changes what it knows of them, and forgets them again", async () => {
     await using opened = await open();
-    const { readModels, model } = await prepared(opened);
+    const { model } = await prepared(opened);
+    await using feed = await openFeed(opened, model);
     const write = (park: ReturnType<typeof parkedOf>[], unpark: string[] = []) =>
-      readModels.write(model, {
-        documents: [],
-        progress: { checkpoint: null, park, unpark: unpark.map((id) => streamOf(id)) },
-      });
+      feed.commit([], { park, unpark: unpark.map((id) => streamOf(id)) });
     await write([parkedOf("a"), parkedOf("b", { from: 7, through: 9 })]);
     assertEquals(await parkedIn(opened), [parkedOf("a"), parkedOf("b", { from: 7, through: 9 })]);
     await write([parkedOf("a", { attempts: 6, through: 12, error: "again" })]);
@@ -92,8 +114,9 @@ function parking(open: OpenReadModels): void {
   it("keeps awkward ids apart", async () => {
     await using opened = await open();
     const { readModels, model } = await prepared(opened);
+    await using feed = await openFeed(opened, model);
     const park = HARD_TEXTS.map((text, at) => parkedOf(text, { from: at + 1, error: text }));
-    await readModels.write(model, { documents: [], progress: { ...NO_PROGRESS, park } });
+    await feed.commit([], { park });
     for (const each of park) {
       const write = { ...streamOf(each.aggregateId), version: 100 };
       assertEquals(await readModels.progress.standing("sample_v1", write), { is: "parked", parked: each });
@@ -101,33 +124,32 @@ function parking(open: OpenReadModels): void {
   });
 }
 
-function standing(open: OpenReadModels): void {
+function standing(open: OpenProgress): void {
   it("tells a passed write from one still behind, events the reader ignores included", async () => {
     await using opened = await open();
     const { readModels, model } = await prepared(opened);
-    const { progress } = readModels;
-    const checkpoint = await appended(opened, ["a", "b", "a"]);
-    await appendNext(opened.store, streamOf("a"), sampleEvents(1, { eventType: "Ignored" }));
+    await using feed = await openFeed(opened, model);
     const stands = async (id: string, version: number) =>
-      (await progress.standing("sample_v1", { ...streamOf(id), version })).is;
+      (await readModels.progress.standing("sample_v1", { ...streamOf(id), version })).is;
+    const pages = await feed.read(["a", "b", "a"]);
     assertEquals([await stands("a", 1), await stands("b", 1)], ["behind", "behind"]);
-    await readModels.write(model, { documents: [], progress: { ...NO_PROGRESS, checkpoint } });
+    await feed.commit(pages);
     assertEquals([await stands("a", 1), await stands("a", 2), await stands("b", 1)], ["passed", "passed", "passed"]);
-    assertEquals([await stands("a", 3), await stands("a", 4)], ["behind", "behind"]);
-    assertEquals([await stands("b", 2), await stands("unknown", 1)], ["behind", "behind"]);
-    await readModels.write(model, {
-      documents: [],
-      progress: { ...NO_PROGRESS, checkpoint: await appended(opened, ["a"]) },
-    });
-    assertEquals([await stands("a", 3), await stands("a", 4)], ["passed", "passed"]);
+    assertEquals([await stands("a", 3), await stands("b", 2), await stands("unknown", 1)], Array(3).fill("behind"));
+    await appendNext(opened.store, streamOf("a"), sampleEvents(1, { eventType: "Ignored" }));
+    await feed.commit(await feed.read(["a"]));
+    assertEquals([await stands("a", 3), await stands("a", 4), await stands("a", 5)], ["passed", "passed", "behind"]);
+    await appendNext(opened.store, streamOf("b"), sampleEvents(1, { eventType: "Ignored" }));
+    await feed.pass({ ...streamOf("b"), version: 2 });
+    assertEquals([await stands("b", 2), await stands("b", 3)], ["passed", "behind"]);
   });
 
   it("says parked from the event on where the aggregate stopped", async () => {
     await using opened = await open();
     const { readModels, model } = await prepared(opened);
-    const checkpoint = await appended(opened, ["a", "a", "a", "b"]);
+    await using feed = await openFeed(opened, model);
     const parked = parkedOf("a", { from: 2, through: 3 });
-    await readModels.write(model, { documents: [], progress: { checkpoint, park: [parked], unpark: [] } });
+    await feed.commit(await feed.read(["a", "a", "a", "b"]), { park: [parked] });
     const stands = (id: string, version: number) =>
       readModels.progress.standing("sample_v1", { ...streamOf(id), version });
     assertEquals(await stands("a", 1), { is: "passed" });
@@ -135,22 +157,23 @@ function standing(open: OpenReadModels): void {
     assertEquals(await stands("a", 3), { is: "parked", parked });
     assertEquals(await stands("a", 4), { is: "parked", parked });
     assertEquals(await stands("b", 1), { is: "passed" });
-    await readModels.write(model, { documents: [], progress: { ...NO_PROGRESS, unpark: [streamOf("a")] } });
+    await feed.commit([], { unpark: [streamOf("a")] });
     assertEquals(await stands("a", 3), { is: "passed" });
   });
 }
 
-function moving(open: OpenReadModels): void {
+function moving(open: OpenProgress): void {
   it("wakes everybody who waits for a subscription, and nobody else", async () => {
     await using opened = await open();
     const { readModels, model } = await prepared(opened);
     await readModels.prepare(readModel("sample_v2"));
+    await using feed = await openFeed(opened, model);
     const { progress } = readModels;
     const abort = new AbortController();
     const others = progress.whenMoved("sample_v2", { signal: abort.signal });
     for (const id of ["a", "b", "c"]) {
       const waits = [1, 2, 3].map(() => progress.whenMoved("sample_v1", { signal: abort.signal }));
-      await move(opened, model, id);
+      await feed.commit(await feed.read([id]));
       await Promise.all(waits);
     }
     abort.abort(new Error("nothing moved"));
@@ -173,13 +196,20 @@ function moving(open: OpenReadModels): void {
 
   it("has the standing moved by the time it wakes", async () => {
     await using opened = await open();
-    const { readModels, model } = await prepared(opened);
+    const { readModels: { progress }, model } = await prepared(opened);
+    await using feed = await openFeed(opened, model);
     const { signal } = new AbortController();
-    const woken = readModels.progress.whenMoved("sample_v1", { signal }).then(async () =>
-      (await readModels.progress.standing("sample_v1", { ...streamOf("a"), version: 1 })).is
-    );
-    await move(opened, model, "a");
-    assertEquals(await woken, "passed");
+    const pages = await feed.read(["a"]);
+    const woken = async () => {
+      for (;;) {
+        const moved = progress.whenMoved("sample_v1", { signal });
+        if ((await progress.standing("sample_v1", { ...streamOf("a"), version: 1 })).is === "passed") return;
+        await moved;
+      }
+    };
+    const wait = woken();
+    await feed.commit(pages);
+    await wait;
   });
 }
 
@@ -188,13 +218,6 @@ async function parkedIn({ readModels }: OpenedReadModels) {
   return parked.toSorted((a, b) => a.aggregateId < b.aggregateId ? -1 : 1);
 }
 
-/** Appends one event to each of these streams and answers with the checkpoint that has passed all there is. */
-async function appended({ store, source }: OpenedReadModels, ids: readonly string[]): Promise<string> {
-  for (const id of ids) await appendNext(store, streamOf(id), sampleEvents(1));
-  return await checkpointNow(source);
-}
-
-async function move(opened: OpenedReadModels, model: ReadModel, id: string): Promise<void> {
-  const checkpoint = await appended(opened, [id]);
-  await opened.readModels.write(model, { documents: [], progress: { ...NO_PROGRESS, checkpoint } });
+function placesIn(pages: readonly Changes[]): string[] {
+  return pages.flatMap(({ events }) => events.map(placeOf)).toSorted();
 }

@@ -1,5 +1,4 @@
-import type { ChangeSource } from "../../core/ports/change_source.ts";
-import type { EventStore } from "../../core/ports/event_store.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { Parked, ProgressUpdate } from "../../core/ports/progress.ts";
 import type { DocumentWrite, ReadModel, ReadModels, StoredDocument } from "../../core/ports/read_models.ts";
 import type { Fields } from "../../core/model/message.ts";
@@ -7,19 +6,17 @@ import { type Open, openReader, streamOf } from "./samples.ts";
 
 export { HARD_TEXTS } from "./samples.ts";
 
-/** The change source, because only it can make a checkpoint, and the event store, so that there is one to make. */
+export type OpenedReadModels = { readonly readModels: ReadModels };
 export type OpenReadModels = Open<OpenedReadModels>;
-export type OpenedReadModels = {
-  readonly store: EventStore;
-  readonly source: ChangeSource;
-  readonly readModels: ReadModels;
-};
 
 export const NO_PROGRESS: ProgressUpdate = { checkpoint: null, park: [], unpark: [] };
 
-export function readModel(incarnation: string): ReadModel {
+export type Sources = ReadModel["sources"];
+
+export function readModel(incarnation: string, sources: Sources = "one"): ReadModel {
   return {
     incarnation,
+    sources,
     indexes: {
       by_status: { by: "status", newestFirstBy: "created_at" },
       by_email: { by: "email", ignoreCase: true },
@@ -29,8 +26,9 @@ export function readModel(incarnation: string): ReadModel {
 
 export async function prepared(
   { readModels }: OpenedReadModels,
+  sources?: Sources,
 ): Promise<{ readModels: ReadModels; model: ReadModel }> {
-  const model = readModel("sample_v1");
+  const model = readModel("sample_v1", sources);
   await readModels.prepare(model);
   return { readModels, model };
 }
@@ -43,7 +41,7 @@ export function putDocuments(
   { readModels }: OpenedReadModels,
   model: ReadModel,
   documents: readonly DocumentWrite[],
-): Promise<void> {
+): Promise<"written" | "moved"> {
   return readModels.write(model, { documents, progress: NO_PROGRESS });
 }
 
@@ -63,9 +61,9 @@ export async function listAll(
 }
 
 /** The checkpoint that has passed everything appended so far. */
-export async function checkpointNow(source: ChangeSource): Promise<string> {
-  await using reader = openReader(source);
-  while ((await source.backlog(reader.checkpoint())).events > 0) await reader.next();
+export async function checkpointNow(log: ChangeLog): Promise<string> {
+  await using reader = openReader(log);
+  while ((await log.backlog(reader.checkpoint())).events > 0) await reader.next();
   return reader.checkpoint() ?? "";
 }
 

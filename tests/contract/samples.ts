@@ -1,6 +1,6 @@
 import type { Fields } from "../../core/model/message.ts";
 import type { EventStore, NewEvent, RecordedEvent, Stream } from "../../core/ports/event_store.ts";
-import type { Changes, ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog, Changes } from "../../core/ports/change_log.ts";
 import type { Checkpoint } from "../../core/ports/progress.ts";
 
 /** What a suite asks of an adapter: freshly opened, empty, and closed at the end of the case. */
@@ -77,14 +77,14 @@ export type ReaderOptions = {
   readonly limit?: number;
 };
 
-/** One subscription's view of a change source: pages are taken by hand, closing aborts it. */
+/** One subscription's view of a change log: pages are taken by hand, closing aborts it. */
 export function openReader(
-  source: ChangeSource,
+  log: ChangeLog,
   { after = null, eventTypes = ["Counted"], limit = 1_000 }: ReaderOptions = {},
 ) {
   const abort = new AbortController();
   const options = { after, eventTypes: new Set(eventTypes), limit, signal: abort.signal };
-  const pages = source.changes(options)[Symbol.asyncIterator]();
+  const pages = log.changes(options)[Symbol.asyncIterator]();
   const seen: RecordedEvent[] = [];
   let checkpoint = after;
   const next = async (): Promise<Changes> => {

@@ -28,14 +28,15 @@ export function snapshotsContract(name: string, open: OpenSnapshots): void {
       assertEquals(await opened.snapshots.load(streamOf("a"), "new"), undefined);
     });
 
-    it("keeps the last one saved for a stream, whatever its fingerprint", async () => {
+    it("keeps the last one saved for a stream and a fingerprint, however far others had come", async () => {
       await using opened = await open();
       await save(opened.snapshots, streamOf("a"), { version: 100, fingerprint: "old" });
       await save(opened.snapshots, streamOf("a"), { version: 200, fingerprint: "old" });
       assertEquals((await opened.snapshots.load(streamOf("a"), "old"))?.version, 200);
       await save(opened.snapshots, streamOf("a"), { version: 150, fingerprint: "new" });
       assertEquals((await opened.snapshots.load(streamOf("a"), "new"))?.version, 150);
-      assertEquals(await opened.snapshots.load(streamOf("a"), "old"), undefined);
+      // A store may still have the one of the old code, or it may not.
+      assertEquals((await opened.snapshots.load(streamOf("a"), "old"))?.version ?? 200, 200);
     });
 
     it("does not find a damaged one, and takes another in its place", async () => {

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { Module } from "annals";
 import { topicsOf } from "../../core/engine/publication.ts";
 import { createRegistry } from "../../core/engine/registry.ts";
-import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
 import { createLocalBroker } from "../../plugins/broker_local/local_broker.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
@@ -54,13 +54,13 @@ describe("broker_local", () => {
   });
 });
 
-type Parts = { readonly store: EventStore; readonly source: ChangeSource; close(): Promise<void> };
+type Parts = { readonly store: EventStore; readonly log: ChangeLog; close(): Promise<void> };
 
-async function open({ store, source, close }: Parts, module: Module = counter) {
+async function open({ store, log: source, close }: Parts, module: Module = counter) {
   const topics = topicsOf(createRegistry([found(module), found(diary)]), { source: "/annals" });
   const log = keptLog();
   const failures: Error[] = [];
-  const failing: ChangeSource = {
+  const failing: ChangeLog = {
     ...source,
     async *changes(options) {
       const error = failures.pop();

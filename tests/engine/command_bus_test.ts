@@ -253,11 +253,11 @@ async function openFaulty(faults: (AppendOutcome | "unavailable" | "applied, but
 }
 
 describe("CommandBus over a store in trouble", () => {
-  it("decides again after a conflict, and gives up after five", async () => {
-    await using rig = await openFaulty(["conflict", "conflict", "conflict", "conflict"]);
+  it("decides again after a conflict, and gives up after eight", async () => {
+    await using rig = await openFaulty(Array.from({ length: 7 }, () => "conflict" as const));
     assertEquals((await count(rig, 1)).is, "done");
-    assertEquals(await metricOf(rig, "append_conflicts_total"), 4);
-    await using worse = await openFaulty(Array.from({ length: 5 }, () => "conflict" as const));
+    assertEquals(await metricOf(rig, "append_conflicts_total"), 7);
+    await using worse = await openFaulty(Array.from({ length: 8 }, () => "conflict" as const));
     assertEquals((await count(worse, 1)).is, "conflict");
     assertEquals((await historyOf(worse)).length, 0);
   });

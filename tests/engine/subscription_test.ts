@@ -196,7 +196,7 @@ describe("a subscription", () => {
       ...storage.readModels,
       async write(model, change) {
         if (model.incarnation === "counter_sum_v1") await stuck.promise;
-        await storage.readModels.write(model, change);
+        return await storage.readModels.write(model, change);
       },
     };
     const modules = [guarded(() => {}, [counterTotals, counterSum])];
@@ -219,7 +219,7 @@ describe("a subscription", () => {
       ...storage.readModels,
       async write(model, change) {
         orFail();
-        await storage.readModels.write(model, change);
+        return await storage.readModels.write(model, change);
       },
     };
     const source: ChangeSource = {

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { ChangeSource } from "../../core/ports/change_source.ts";
+import { sourceFrom } from "../../core/engine/log_source.ts";
+import type { ChangeLog } from "../../core/ports/change_log.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { type Listener, LiveHub } from "../../plugins/http/live_hub.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
@@ -52,6 +53,7 @@ describe("the hub of live readers", () => {
     delete faults.head;
     faults.changes = new Unavailable("away");
     await hub.join(streamOf("a"), one);
+    await one.looked;
     await append("a", 2);
     assertEquals(await one.told(2), "1,2");
     hub.leave(streamOf("a"), one);
@@ -71,16 +73,16 @@ describe("the hub of live readers", () => {
 });
 
 function rig() {
-  const { store, source } = createMemoryStorage();
+  const { store, log } = createMemoryStorage();
   const faults: { head?: Error; changes?: Error } = {};
   const opened: string[] = [];
   const signals: AbortSignal[] = [];
   const texts: string[] = [];
-  const watched: ChangeSource = {
-    ...source,
+  const watched: ChangeLog = {
+    ...log,
     async head() {
       if (faults.head !== undefined) throw faults.head;
-      return await source.head();
+      return await log.head();
     },
     async *changes(options) {
       const fault = faults.changes;
@@ -88,11 +90,11 @@ function rig() {
       if (fault !== undefined) throw fault;
       opened.push("changes");
       signals.push(options.signal);
-      yield* source.changes(options);
+      yield* log.changes(options);
     },
   };
   const hub = new LiveHub({
-    source: watched,
+    source: sourceFrom(watched),
     eventTypes: new Set(["Counted"]),
     runtime: systemRuntime,
     toText(events) {
@@ -108,6 +110,7 @@ function rig() {
 /** Keeps what it is offered. */
 function listener() {
   const failed = Promise.withResolvers<string>();
+  const looked = Promise.withResolvers<void>();
   let offered = Promise.withResolvers<void>();
   const numbers: string[] = [];
   const told: Listener = {
@@ -116,12 +119,14 @@ function listener() {
       offered.resolve();
       offered = Promise.withResolvers();
     },
+    lookAgain: () => looked.resolve(),
     fail: (error) => failed.resolve(String(error)),
   };
   return {
     ...told,
     numbers,
     failed: failed.promise,
+    looked: looked.promise,
     async told(count: number): Promise<string> {
       while (numbers.length < count) await offered.promise;
       return numbers.join();

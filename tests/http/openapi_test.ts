@@ -7,6 +7,7 @@ import account from "../../modules/account/mod.ts";
 import customer from "../../modules/customer/mod.ts";
 import order from "../../modules/order/mod.ts";
 import { createPublicApp } from "../../plugins/http/app.ts";
+import type { Broker } from "../../core/ports/broker.ts";
 import type { Kernel } from "../../plugins/http/call.ts";
 import { consistencyToken } from "../../plugins/http/headers.ts";
 import { openApiDocument } from "../../plugins/http/openapi/document.ts";
@@ -30,6 +31,9 @@ const JOURNEYS: Readonly<Record<string, readonly string[][]>> = {
     ...["SuspendCustomer", "ReactivateCustomer", "DeactivateCustomer"],
   ]],
 };
+
+/** Nothing is asked of it here. */
+const BROKER: Broker = { tail: () => Promise.reject(new Error("a topic was read")) };
 
 describe("the API document", () => {
   let service: Service;
@@ -72,9 +76,15 @@ describe("the API document", () => {
   });
 
   it("names every route of the service, and no other", () => {
-    const { routes } = createPublicApp({ registry: registryOf(MODULES), limits: { page: 1 } } as Kernel, undefined);
-    const served = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
-    assertEquals(contract.operations.map(({ method, path }) => `${method} ${path}`).sort(), served.sort());
+    const kernel = { registry: registryOf(MODULES), broker: BROKER, limits: { page: 1 } } as Kernel;
+    assertEquals(namesOf(contract), routesOf(kernel));
+  });
+
+  it("names no topics where there is no broker, as there are none", () => {
+    const kernel = { registry: registryOf(MODULES), limits: { page: 1 } } as Kernel;
+    const without = new Contract(openApiDocument(kernel));
+    assertEquals(namesOf(without), routesOf(kernel));
+    assertEquals(namesOf(without).filter((name) => name.includes("/topics/")), []);
   });
 
   it("gives each operation an id of its own, a summary, a tag and an answer for what goes wrong", () => {
@@ -195,7 +205,11 @@ describe("what a module presents", () => {
 });
 
 describe("the document of a module that was just dropped in", () => {
-  const document = openApiDocument({ registry: registryOf([lamp()]), limits: { page: 10 } as Kernel["limits"] });
+  const document = openApiDocument({
+    registry: registryOf([lamp()]),
+    broker: BROKER,
+    limits: { page: 10 } as Kernel["limits"],
+  });
   const contract = new Contract(document);
   const { schemas } = document.components as { schemas: Readonly<Record<string, Part>> };
 
@@ -275,4 +289,13 @@ function exampleOf({ paths }: Contract, path: string, type: string): unknown {
 
 function registryOf(modules: readonly Module[]) {
   return createRegistry(modules.map((module) => ({ module, location: module.name, fingerprint: "test" })));
+}
+
+function namesOf({ operations }: Contract): string[] {
+  return operations.map(({ method, path }) => `${method} ${path}`).sort();
+}
+
+function routesOf(kernel: Kernel): string[] {
+  const { routes } = createPublicApp(kernel, undefined);
+  return routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`).sort();
 }

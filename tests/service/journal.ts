@@ -124,7 +124,9 @@ function outcomeOf(answer: Answer): Outcome {
     const { events } = receipt.parse(body);
     return { is: "acknowledged", events, token: headers.get("consistency-token") ?? "" };
   }
-  if (status === 422 || body.type === "/problems/unavailable") return { is: "refused" };
+  const code = String(body.type).split("/").at(-1);
+  if (status === 422 || code === "unavailable" || code === "version_conflict") return { is: "refused" };
+  if (code === "outcome_unknown") return { is: "unknown" };
   throw new Error(`expected a command to be acknowledged or refused, found ${status}: ${text}`);
 }
 

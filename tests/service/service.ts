@@ -12,7 +12,7 @@ export type Options = {
   /** `mount`: what the prelude mounts is seen by the service alone. Root only. */
   readonly namespace?: "mount";
   /** Instead of `start`. */
-  readonly task?: "dev";
+  readonly task?: "dev" | "start:cluster";
 };
 
 export type Sending = {
@@ -128,7 +128,7 @@ export async function runService(options: Options): Promise<Exit> {
 /** This process's environment without what configures a service. */
 export function surroundings(): Record<string, string> {
   const configured =
-    /^(HOST|PORT|METRICS_PORT|AUTH|RATE_LIMIT|LIVE_CACHE_BYTES|LOG_LEVEL|(DATA|MODULES)_DIR|.*_LIMIT.*)$/;
+    /^(HOST|PORT|METRICS_PORT|AUTH|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|SCYLLA_.*|(DATA|MODULES)_DIR|.*_LIMIT.*)$/;
   return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !configured.test(name)));
 }
 

@@ -2,6 +2,7 @@ import type { Handler, Kernel } from "../call.ts";
 import { fixedHandler } from "../fixed.ts";
 import { problemAnswer, problemAnswers, responseHeaders } from "./answers.ts";
 import { type JsonObject, Schemas } from "./json_schema.ts";
+import { topicPath } from "./live.ts";
 import { modulePaths } from "./module_paths.ts";
 import { requestHeaders } from "./parameters.ts";
 import { servicePaths } from "./service_paths.ts";
@@ -21,7 +22,9 @@ export function getOpenApi(kernel: Kernel): Handler {
 }
 
 /** The service's API in OpenAPI 3.1, from what its modules declare. */
-export function openApiDocument({ registry, limits }: Pick<Kernel, "registry" | "limits">): JsonObject {
+export function openApiDocument(
+  { registry, broker, limits }: Pick<Kernel, "registry" | "broker" | "limits">,
+): JsonObject {
   const schemas = new Schemas();
   const problem = schemas.add("Problem", problemSchema);
   const result = schemas.add("CommandResult", resultSchema());
@@ -29,7 +32,10 @@ export function openApiDocument({ registry, limits }: Pick<Kernel, "registry" | 
   const pageLimit = limits.page;
   const { modules, views } = registry;
   const paths = [
-    ...modules.map((served) => modulePaths(served, { schemas, result, pageLimit })),
+    ...modules.map((served) => ({
+      ...modulePaths(served, { schemas, result, pageLimit }),
+      ...(broker === undefined ? {} : topicPath(served)),
+    })),
     ...[...views.values()].map((view) => viewPaths(view, { schemas, pageLimit })),
     servicePaths(registry, { health }),
   ];

@@ -2,11 +2,10 @@ import type { Served } from "../../../core/engine/registry.ts";
 import { expectedId } from "../ids.ts";
 import { commandOperation, commandSchemas } from "./commands.ts";
 import type { JsonObject, Schemas } from "./json_schema.ts";
-import { topicPath } from "./live.ts";
 import { exampleId, idSchema, pathParameter } from "./parameters.ts";
 import { historyOperation, stateOperation } from "./reads.ts";
 
-/** The paths of one module: its commands, state, history and topic. */
+/** The paths of one module: its commands, state and history. */
 export function modulePaths(
   served: Served,
   { schemas, result, pageLimit }: {
@@ -47,6 +46,5 @@ export function modulePaths(
     ...(creating.size === 0 ? {} : { [`/${path}`]: { post: create(creating) } }),
     [`/${path}/{id}`]: { get: stateOperation(served, { schemas, id }), post: send },
     [`/${path}/{id}/events`]: { get: historyOperation(served, { schemas, id, pageLimit }) },
-    ...topicPath(served),
   };
 }

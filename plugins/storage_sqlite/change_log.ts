@@ -1,4 +1,4 @@
-import type { Changes, ChangeSource } from "../../core/ports/change_source.ts";
+import type { ChangeLog, Changes } from "../../core/ports/change_log.ts";
 import { parseCheckpoint } from "../../core/ports/progress.ts";
 import type { EventsReader } from "./events_reader.ts";
 import type { Tail } from "./tail.ts";
@@ -8,7 +8,7 @@ const PAGE = { maxEvents: 1_000, maxBytes: 2_000_000 } as const;
 export type ChangeParts = { readonly tail: Tail; readonly reader: () => EventsReader };
 
 /** Events in the order of their commits, from memory for readers that keep up and from the file for the others. */
-export function createChangeSource({ tail, reader }: ChangeParts): ChangeSource {
+export function createChangeLog({ tail, reader }: ChangeParts): ChangeLog {
   return {
     changes: (options) => follow({ tail, reader, ...options }),
     async head() {
@@ -22,7 +22,7 @@ export function createChangeSource({ tail, reader }: ChangeParts): ChangeSource 
   };
 }
 
-type Follow = Parameters<ChangeSource["changes"]>[0] & ChangeParts;
+type Follow = Parameters<ChangeLog["changes"]>[0] & ChangeParts;
 
 async function* follow(
   { tail, reader, after, eventTypes, limit, signal }: Follow,

@@ -1,0 +1,47 @@
+import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { RecordedEvent, Stream } from "../../core/ports/event_store.ts";
+import type { Commit, Feed } from "./feed/feed.ts";
+import { Watch, type WatchParts } from "./feed/watch.ts";
+import { toUnavailable } from "./unavailable.ts";
+
+export type ChangeSourceParts = WatchParts & { readonly feed: Feed };
+
+/** The port, and what an append of this copy calls, so that nobody waits for a poll to find it. */
+export type ScyllaChangeSource = ChangeSource & { ring(stream: Stream, commit?: Commit): void };
+
+export function createChangeSource(parts: ChangeSourceParts): ScyllaChangeSource {
+  const { feed } = parts;
+  const watches = new Set<Watch>();
+  return {
+    changes: ({ subscription, eventTypes, signal }) => feed.changes(subscription, { eventTypes, signal }),
+    async backlog({ subscription, after }) {
+      return feed.backlog(subscription, after);
+    },
+    async watch(options) {
+      const watch = new Watch(parts, options);
+      watches.add(watch);
+      try {
+        await watch.look();
+      } catch (error) {
+        watches.delete(watch);
+        throw toUnavailable(error);
+      }
+      options.signal.addEventListener("abort", () => watches.delete(watch), { once: true });
+      return eventsOf(watch, () => watches.delete(watch));
+    },
+    ring(stream, commit) {
+      feed.ring(stream, commit);
+      for (const watch of watches) watch.ring();
+    },
+  };
+}
+
+async function* eventsOf(watch: Watch, onEnd: () => void): AsyncGenerator<readonly RecordedEvent[], void> {
+  try {
+    yield* watch.events();
+  } catch (error) {
+    throw toUnavailable(error);
+  } finally {
+    onEnd();
+  }
+}

@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { StartError } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
+import { nameOfKeyspace, parseReplication, type ServerKind } from "./dialect.ts";
+import { type DriverSessionOptions, openDriverSession } from "./driver_session.ts";
+import { type CreateTable, createTableOf, ensureKeyspace, migrate } from "./migrations.ts";
+import { LAYOUT, type Layout } from "./partitions.ts";
+import { CqlError, type CqlSession } from "./session.ts";
+import { agreeOnSettings } from "./settings.ts";
+
+/** The environment variables that say where the database is, and how its keyspace is made. */
+export const databaseConfig = z.object({
+  /** `host` or `host:port`, with commas between them. */
+  SCYLLA_NODES: z.string().transform(parseNodes),
+  SCYLLA_KEYSPACE: z.string().default("annals").transform(checked(nameOfKeyspace)),
+  /** The home data centre: all copies of the service stand in it. */
+  SCYLLA_DC: z.string().min(1).default("datacenter1"),
+  /** Only for a keyspace that is not there yet. */
+  SCYLLA_REPLICATION: z.string().transform(checked(parseReplication)).optional(),
+  SCYLLA_USERNAME: z.string().optional(),
+  SCYLLA_PASSWORD: z.string().optional(),
+});
+
+export type DatabaseConfig = z.output<typeof databaseConfig>;
+
+export type Database = {
+  /** In the keyspace, whose tables are those of this deploy. */
+  readonly session: CqlSession;
+  readonly kind: ServerKind;
+  readonly layout: Layout;
+  readonly createTable: CreateTable;
+};
+
+/**
+ * Connects, makes the keyspace and its tables where they are missing, and sees that this copy fits the others. Throws a
+ * `StartError`; once what it names is mended, another try may work.
+ */
+export async function openDatabase(
+  config: DatabaseConfig,
+  { runtime, layout = LAYOUT }: { readonly runtime: Runtime; readonly layout?: Layout },
+): Promise<Database> {
+  const { SCYLLA_KEYSPACE: keyspace, SCYLLA_DC: homeDc, SCYLLA_REPLICATION: replication } = config;
+  try {
+    const kind = await withSession(accessOf(config), async (session) => {
+      return await ensureKeyspace({ session, runtime, keyspace, homeDc, replication });
+    });
+    const session = await openDriverSession({ ...accessOf(config), keyspace });
+    try {
+      await migrate({ session, runtime, keyspace, kind });
+      await agreeOnSettings({ session, runtime, keyspace }, { homeDc, ...layout });
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    return { session, kind, layout, createTable: createTableOf({ session, runtime, keyspace, kind }) };
+  } catch (error) {
+    if (!(error instanceof CqlError)) throw error;
+    throw new StartError(`Cannot use the database: ${error.message}; see to it, then start again`, { cause: error });
+  }
+}
+
+function accessOf(config: DatabaseConfig): DriverSessionOptions {
+  const { SCYLLA_NODES: contactPoints, SCYLLA_DC: homeDc, SCYLLA_USERNAME: username, SCYLLA_PASSWORD: password } =
+    config;
+  if (username === undefined && password === undefined) return { contactPoints, homeDc };
+  return { contactPoints, homeDc, credentials: { username: username ?? "", password: password ?? "" } };
+}
+
+async function withSession<T>(access: DriverSessionOptions, work: (session: CqlSession) => Promise<T>): Promise<T> {
+  const session = await openDriverSession(access);
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
+
+const DEFAULT_PORT = 9042;
+
+function parseNodes(text: string, context: z.RefinementCtx): readonly string[] {
+  const nodes = text.split(",").map((node) => node.trim());
+  if (nodes.every((node) => /^(\[[0-9a-f:]+\]|[\w.-]+)(:\d{1,5})?$/i.test(node))) {
+    return nodes.map((node) => /:\d+$/.test(node.replace(/^\[.*\]/, "")) ? node : `${node}:${DEFAULT_PORT}`);
+  }
+  context.addIssue({ code: "custom", message: `expected nodes as in "host:9042,other:9042", found "${text}"` });
+  return z.NEVER;
+}
+
+/** What cannot be read is told with all other bad variables. */
+function checked<T>(read: (text: string) => T): (text: string, context: z.RefinementCtx) => T {
+  return (text, context) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  };
+}

@@ -1,0 +1,181 @@
+import type { Changes } from "../../../core/ports/change_log.ts";
+import { type EventStore, type RecordedEvent, type Stream, Unavailable } from "../../../core/ports/event_store.ts";
+import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Log } from "../../../core/ports/telemetry.ts";
+import type { Leases, Tenure } from "../leases.ts";
+import { sliceOf } from "../partitions.ts";
+import type { CqlSession } from "../session.ts";
+import type { QueueBounds } from "./dirty_queue.ts";
+import { Scans } from "./scans.ts";
+import { SliceCare } from "./slice_care.ts";
+import { Slots } from "./slots.ts";
+import { SubscriptionFeed } from "./subscription_feed.ts";
+import { Sweep } from "./sweep.ts";
+import { FEED_TIMES, type FeedTimes } from "./times.ts";
+
+export type FeedOptions = {
+  readonly session: CqlSession;
+  readonly reader: Pick<EventStore, "read">;
+  readonly leases: Leases;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly slices: number;
+  /** The database's time. */
+  readonly clock: { nowMs(): number };
+  readonly times?: FeedTimes;
+  /** How much a subscription may have before it; what is beyond it is found again later. */
+  readonly queue?: QueueBounds;
+};
+
+/** A commit of this copy whose append was answered with "applied", and the events as the store gives them back. */
+export type Commit = { readonly commitId: string; readonly events: readonly RecordedEvent[] };
+
+type Cared = { readonly feed: SubscriptionFeed; readonly cares: Map<number, SliceCare>; readonly scans: Scans };
+
+const SETTLING = 32;
+const QUEUE: QueueBounds = { aggregates: 10_000, bytes: 8_000_000 };
+
+/** Feeds the subscriptions of this copy with the slices that it has leased. */
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #times: FeedTimes;
+  readonly #sweep: Sweep;
+  readonly #subscriptions = new Map<string, Cared>();
+  readonly #stopping = new AbortController();
+  readonly #working = new Set<Promise<void>>();
+  /** In every checkpoint, so that those of other copies and earlier lives are known as such. */
+  readonly #id: string;
+  readonly #unfollow: () => void;
+
+  constructor(options: FeedOptions) {
+    const { session, leases, runtime, log, clock, times = FEED_TIMES } = options;
+    this.#options = options;
+    this.#times = times;
+    this.#id = runtime.newId();
+    this.#sweep = new Sweep({
+      ...{ session, leases, runtime, log, clock, times, slots: new Slots(SETTLING) },
+      tell: (told) => this.#tell(told),
+    });
+    this.#unfollow = leases.onChange(() => this.#follow());
+    this.#sweep.start();
+    this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#unfollow();
+    this.#stopping.abort();
+    for (const { cares } of this.#subscriptions.values()) for (const care of cares.values()) care.stop();
+    await Promise.all([this.#sweep.stop(), ...this.#working]);
+  }
+
+  /** Tells the subscriptions of a commit of this copy at once; without it the sweep will. */
+  ring(stream: Stream, commit?: Commit): void {
+    const slice = sliceOf(stream, this.#options.slices);
+    const events = commit?.events ?? [];
+    this.#tell({
+      ...{ aggregateType: stream.aggregateType, aggregateId: stream.aggregateId, slice, events },
+      through: events.at(-1)?.sequenceNumber ?? Infinity,
+      atMs: this.#options.clock.nowMs(),
+    });
+    if (commit !== undefined) this.#sweep.note(commit.commitId);
+  }
+
+  /** The slices whose progress the caller is about to load for a subscription. */
+  load(subscription: string): readonly Tenure[] {
+    return this.#of(subscription).load();
+  }
+
+  changes(
+    subscription: string,
+    options: { readonly eventTypes: ReadonlySet<string>; readonly signal: AbortSignal },
+  ): AsyncIterable<Changes> {
+    const toCheckpoint = (page: number) => `${this.#id}:${page}:${subscription}`;
+    return this.#of(subscription).changes({ ...options, toCheckpoint });
+  }
+
+  /** What waits behind a checkpoint, as far as this copy knows. */
+  backlog(subscription: string, after: string | null) {
+    return this.#of(subscription).backlog(after === null ? 0 : this.#parse(after).page);
+  }
+
+  /** Throws `Unavailable` when what a checkpoint stands for may not take effect now. */
+  requireValid(checkpoint: string): void {
+    const { subscription, page } = this.#parse(checkpoint);
+    if (this.#of(subscription).isValid(page)) return;
+    throw new Unavailable("The lease of a slice has run out: another process may have taken it over");
+  }
+
+  /** Throws `Unavailable` unless the stream's slice is leased to this copy now. */
+  requireLeased(stream: Stream): void {
+    const { leases, slices } = this.#options;
+    const slice = sliceOf(stream, slices);
+    const tenure = leases.owned().find((each) => each.slice === slice);
+    if (tenure !== undefined && leases.isValid(tenure)) return;
+    throw new Unavailable(`The lease of slice ${slice} is not held here: another process may work on its aggregates`);
+  }
+
+  /** Makes all that a checkpoint stands for count. Throws a `CqlError`. */
+  async commit(checkpoint: string): Promise<void> {
+    const { subscription, page } = this.#parse(checkpoint);
+    await this.#of(subscription).commit(page);
+  }
+
+  #parse(checkpoint: string): { readonly subscription: string; readonly page: number } {
+    const [, id, page, subscription] = /^([^:]+):(\d{1,15}):(.*)$/s.exec(checkpoint) ?? [];
+    if (id === this.#id && subscription !== undefined) return { subscription, page: Number(page) };
+    throw new TypeError(`Cannot use the checkpoint: expected one of this change source, found "${checkpoint}"`);
+  }
+
+  #of(subscription: string): SubscriptionFeed {
+    const known = this.#subscriptions.get(subscription);
+    if (known !== undefined) return known.feed;
+    const { session, reader, leases, runtime, log, slices, queue = QUEUE } = this.#options;
+    const cares = new Map<number, SliceCare>();
+    const onMissed = (slice: number, minute: number) => cares.get(slice)?.miss(minute);
+    const feed = new SubscriptionFeed(subscription, { session, reader, leases, queue, onMissed });
+    const { signal } = this.#stopping;
+    const scans = new Scans({ session, runtime, log, feed, signal, sliceOf: (stream) => sliceOf(stream, slices) });
+    this.#subscriptions.set(subscription, { feed, cares, scans });
+    this.#followWith({ feed, cares, scans });
+    return feed;
+  }
+
+  #tell(told: Parameters<SubscriptionFeed["offer"]>[0]): void {
+    for (const { feed } of this.#subscriptions.values()) feed.offer(told);
+  }
+
+  #follow(): void {
+    if (this.#stopping.signal.aborted) return;
+    const tenures = this.#options.leases.owned();
+    // What looks after a slice asks its sweep, so it is stopped before that, and begun behind it.
+    for (const { cares } of this.#subscriptions.values()) stopOthers(cares, tenures);
+    this.#sweep.follow(tenures);
+    for (const cared of this.#subscriptions.values()) this.#followWith(cared);
+  }
+
+  #followWith({ feed, cares, scans }: Cared): void {
+    const { session, leases, clock, runtime, log } = this.#options;
+    const tenures = leases.owned();
+    feed.follow(tenures);
+    for (const tenure of tenures) {
+      const sweep = this.#sweep.slice(tenure.slice);
+      if (sweep === undefined || cares.has(tenure.slice)) continue;
+      const care = new SliceCare(tenure, {
+        ...{ session, leases, clock, runtime, log, times: this.#times, feed, sweep },
+        scan: (slice, signal) => scans.request(slice, signal),
+      });
+      cares.set(tenure.slice, care);
+      const work = care.run();
+      this.#working.add(work);
+      work.finally(() => this.#working.delete(work));
+    }
+  }
+}
+
+function stopOthers(cares: Map<number, SliceCare>, tenures: readonly Tenure[]): void {
+  for (const [slice, care] of cares) {
+    if (tenures.some((each) => each.slice === slice && each.epoch === care.tenure.epoch)) continue;
+    care.stop();
+    cares.delete(slice);
+  }
+}

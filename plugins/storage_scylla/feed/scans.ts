@@ -1,0 +1,88 @@
+import type { Stream } from "../../../core/ports/event_store.ts";
+import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Log } from "../../../core/ports/telemetry.ts";
+import { CqlError, type CqlSession } from "../session.ts";
+import { type Run, scanEvents } from "./scan.ts";
+import type { SubscriptionFeed } from "./subscription_feed.ts";
+
+export type ScansParts = {
+  readonly session: CqlSession;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly feed: SubscriptionFeed;
+  readonly sliceOf: (stream: Stream) => number;
+  readonly signal: AbortSignal;
+};
+
+type Waiting = { readonly slice: number; readonly done: PromiseWithResolvers<void> };
+
+/** Slices come one by one when a copy starts: one scan serves all that ask within this time. */
+const GATHER_MS = 100;
+const BACKOFF_MS = 1_000;
+
+/** Shows one subscription all events there are of the slices that ask for it, one scan at a time. */
+export class Scans {
+  readonly #parts: ScansParts;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(parts: ScansParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves once a scan that began after the call has shown all events of the slice, durably, or at the signal. */
+  async request(slice: number, signal: AbortSignal): Promise<void> {
+    const waiting = { slice, done: Promise.withResolvers<void>() };
+    this.#waiting.push(waiting);
+    const leave = () => {
+      this.#waiting = this.#waiting.filter((each) => each !== waiting);
+      waiting.done.resolve();
+    };
+    signal.addEventListener("abort", leave);
+    this.#running ??= this.#run().finally(() => this.#running = undefined);
+    await waiting.done.promise;
+    signal.removeEventListener("abort", leave);
+  }
+
+  async #run(): Promise<void> {
+    const { runtime, feed, signal } = this.#parts;
+    while (this.#waiting.length > 0 && !signal.aborted) {
+      await runtime.sleep(GATHER_MS, { signal }).catch(() => {});
+      const group = this.#waiting;
+      await this.#scan(group);
+      await feed.whenDurable(signal);
+      this.#waiting = this.#waiting.filter((each) => !group.includes(each));
+      for (const { done } of group) done.resolve();
+    }
+  }
+
+  /** Goes on where it was after an outage, and ends early when nobody waits for it any more. */
+  async #scan(group: readonly Waiting[]): Promise<void> {
+    const { session, runtime, log, feed, sliceOf, signal } = this.#parts;
+    const slices = new Set(group.map(({ slice }) => slice));
+    const wants = (stream: Stream) => slices.has(sliceOf(stream));
+    for (let from: bigint | undefined;;) {
+      try {
+        for await (const page of scanEvents(session, { wants, ...from === undefined ? {} : { from } })) {
+          for (const run of page.runs) await this.#offer(run);
+          from = page.from;
+          if (signal.aborted || !group.some((each) => this.#waiting.includes(each))) return;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof CqlError)) throw error;
+        log.debug("A scan waits", { subscription: feed.name, reason: error.message });
+        await runtime.sleep(BACKOFF_MS, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #offer({ stream, events }: Run): Promise<void> {
+    const { feed, sliceOf, signal } = this.#parts;
+    const [first] = events;
+    const through = events.at(-1)?.sequenceNumber;
+    if (first === undefined || through === undefined) return;
+    const slice = sliceOf(stream);
+    await feed.offerSlowly({ ...stream, slice, through, atMs: Date.parse(first.timestamp), events }, signal);
+  }
+}

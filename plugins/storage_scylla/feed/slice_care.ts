@@ -1,0 +1,184 @@
+import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
+import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Log } from "../../../core/ports/telemetry.ts";
+import type { Leases, Tenure } from "../leases.ts";
+import { CqlError, type CqlSession } from "../session.ts";
+import { announcedMinutes, type Announcement, inMinute } from "./announced.ts";
+import { Bell } from "./bell.ts";
+import type { SliceSweep } from "./slice_sweep.ts";
+import type { SubscriptionFeed } from "./subscription_feed.ts";
+import { type FeedTimes, MINUTE_MS, minuteOf } from "./times.ts";
+import { readWatermarks } from "./watermarks.ts";
+
+export type SliceCareParts = {
+  readonly session: CqlSession;
+  readonly leases: Leases;
+  readonly clock: { nowMs(): number };
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly times: FeedTimes;
+  readonly feed: SubscriptionFeed;
+  readonly sweep: SliceSweep;
+  /** Resolves once a scan that began after the call has shown all events of the slice, durably. */
+  readonly scan: (slice: number, signal: AbortSignal) => Promise<void>;
+};
+
+type Reached = Stream & { readonly through: number; readonly atMs: number };
+
+/** Beyond this many minutes it is worth to ask which of them hold anything. */
+const MANY_MINUTES = 60;
+const BACKOFF_MS = 500;
+
+/**
+ * Sees to it that one subscription misses nothing of one slice: finds again what was announced before this copy
+ * listened, or while there was no room, and keeps up to which minute everything is durably done.
+ */
+export class SliceCare {
+  readonly tenure: Tenure;
+  readonly #parts: SliceCareParts;
+  readonly #stopping = new AbortController();
+  readonly #missed = new Bell();
+  #missedFrom: number | undefined;
+
+  constructor(tenure: Tenure, parts: SliceCareParts) {
+    this.tenure = tenure;
+    this.#parts = parts;
+  }
+
+  /** Something announced in that minute, or later, has to be found again. */
+  miss(minute: number): void {
+    this.#missedFrom = Math.min(minute, this.#missedFrom ?? minute);
+    this.#missed.ring();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const begun = await this.#through(() => this.#begin(signal));
+    if (begun === undefined) return;
+    await Promise.all([this.#findMissed(signal), this.#advance(begun, signal)]);
+  }
+
+  /** Where the low water stands, and whether all events have to be scanned, too. */
+  async #begin(signal: AbortSignal) {
+    const { sweep, leases, clock, times, feed } = this.#parts;
+    while (sweep.lowWater === undefined && !signal.aborted) await sweep.moved.next(signal);
+    const settled = sweep.lowWater ?? 0;
+    const stored = leases.lowWater(this.tenure.slice, feed.name);
+    const needsScan = stored === undefined || stored < minuteOf(clock.nowMs() - times.scanBeyondMs);
+    const first = needsScan ? settled : Math.min(stored, settled);
+    return { first, needsScan };
+  }
+
+  async #findMissed(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    while (!signal.aborted) {
+      const from = this.#missedFrom;
+      if (from === undefined) {
+        await this.#missed.next(signal);
+        continue;
+      }
+      this.#missedFrom = undefined;
+      const isFar = minuteOf(clock.nowMs()) - from > MANY_MINUTES;
+      const held = isFar ? await this.#through(() => announcedMinutes(this.#parts.session, this.tenure.slice)) : [];
+      const skipsTo = isFar ? minuteOf(clock.nowMs()) - MANY_MINUTES : from;
+      for (let minute = from; minute <= minuteOf(clock.nowMs()) && !signal.aborted; minute += 1) {
+        const isEmpty = minute < skipsTo && !held?.includes(minute);
+        if (!isEmpty) await this.#through(() => this.#find(minute, signal));
+      }
+    }
+  }
+
+  /** Whoever is not there yet will be told of by the sweep. */
+  async #find(minute: number, signal: AbortSignal): Promise<void> {
+    for await (const page of inMinute(this.#parts.session, { slice: this.tenure.slice, minute })) {
+      await this.#offer(await this.#lacking(page.map(toReached)), signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  async #advance(
+    { first, needsScan }: { readonly first: number; readonly needsScan: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { sweep, leases, runtime, times, feed, scan } = this.#parts;
+    const { slice } = this.tenure;
+    const { minutesBack, checkAgainMs: [shortMs, longMs] } = times;
+    // What the scan shows need not be looked for; what comes while it runs is told, from before it began.
+    if (needsScan) await scan(slice, signal);
+    this.miss(first - minutesBack);
+    for (let minute = first; !signal.aborted; minute += 1) {
+      leases.setLowWater(slice, { subscription: feed.name, minute });
+      while ((sweep.lowWater ?? 0) <= minute && !signal.aborted) await sweep.moved.next(signal);
+      for (let waitMs = shortMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longMs)) {
+        if (await this.#through(() => this.#isDone(minute, signal))) break;
+        await runtime.sleep(waitMs, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** Whether a settled minute is done durably; what is not is offered again. */
+  async #isDone(minute: number, signal: AbortSignal): Promise<boolean> {
+    const { session, sweep } = this.#parts;
+    const { slice } = this.tenure;
+    const content = sweep.content(minute);
+    if (content !== undefined) {
+      const reached = [...content.values()].map((each) => ({ ...each, atMs: minute * MINUTE_MS }));
+      return await this.#offer(await this.#lacking(reached), signal);
+    }
+    let isDone = true;
+    for await (const page of inMinute(session, { slice, minute })) {
+      const lacking = await this.#lacking(page.map(toReached));
+      const found = await Promise.all(lacking.map((each) => sweep.finding(each)));
+      if (!await this.#offer(lacking.filter((_, at) => found[at] !== undefined), signal)) isDone = false;
+    }
+    return isDone;
+  }
+
+  /** Whether there was nothing to offer. */
+  async #offer(all: readonly Reached[], signal: AbortSignal): Promise<boolean> {
+    const { slice } = this.tenure;
+    for (const { aggregateType, aggregateId, through, atMs } of all) {
+      await this.#parts.feed.offerSlowly({ aggregateType, aggregateId, slice, through, atMs, events: [] }, signal);
+    }
+    return all.length === 0;
+  }
+
+  /** Those whose durable watermark is lower than what was reached. */
+  async #lacking<T extends Reached>(all: readonly T[]): Promise<readonly T[]> {
+    const { session, feed } = this.#parts;
+    const positions = feed.positionsOf(this.tenure.slice);
+    const durable = new Map<string, number | undefined>();
+    for (const each of all) durable.set(streamKey(each), positions?.get(streamKey(each))?.durable);
+    const unknown = new Map(all.map((each) => [streamKey(each), each]));
+    for (const [key, known] of durable) if (known !== undefined) unknown.delete(key);
+    for (const [key, watermark] of await readWatermarks(session, feed.name, [...unknown.values()])) {
+      durable.set(key, watermark);
+    }
+    return all.filter((each) => (durable.get(streamKey(each)) ?? 0) < each.through);
+  }
+
+  /** Works until it succeeds; undefined when it was stopped before. */
+  async #through<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const { runtime, log, feed } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!(error instanceof CqlError)) throw error;
+        log.debug("A slice cannot be looked after for now", { subscription: feed.name, reason: error.message });
+        await runtime.sleep(BACKOFF_MS, { signal }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+}
+
+function toReached(announcement: Announcement): Announcement & Reached {
+  return { ...announcement, through: announcement.expected + announcement.count };
+}

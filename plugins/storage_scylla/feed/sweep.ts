@@ -1,0 +1,96 @@
+import type { Tenure } from "../leases.ts";
+import { CqlError } from "../session.ts";
+import { Poll } from "./poll.ts";
+import { SliceSweep, type SweepParts as SliceParts } from "./slice_sweep.ts";
+
+export type SweepParts = Omit<SliceParts, "applied">;
+
+/** Commits of this copy that are remembered, so that nobody looks whether they were made. */
+const MAX_APPLIED = 10_000;
+/** A poll reads at most so many minutes: what is older is read with its minute. */
+const MAX_MINUTES = 3;
+
+/** Sweeps the slices of this copy, and polls for what is being announced in any of them. */
+export class Sweep {
+  readonly #parts: SweepParts;
+  readonly #slices = new Map<number, SliceSweep>();
+  readonly #applied = new Set<string>();
+  readonly #stopping = new AbortController();
+  readonly #working = new Set<Promise<void>>();
+  readonly #poll: Poll;
+
+  constructor(parts: SweepParts) {
+    this.#parts = parts;
+    this.#poll = new Poll(parts);
+  }
+
+  start(): void {
+    this.#run(this.#keepPolling());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const slice of this.#slices.values()) slice.stop();
+    this.#slices.clear();
+    await Promise.all(this.#working);
+  }
+
+  /** Sweeps these slices from now on and no others. */
+  follow(tenures: readonly Tenure[]): void {
+    for (const [slice, sweep] of this.#slices) {
+      if (tenures.some((each) => each.slice === slice && each.epoch === sweep.tenure.epoch)) continue;
+      sweep.stop();
+      this.#slices.delete(slice);
+    }
+    for (const tenure of tenures) {
+      if (this.#slices.has(tenure.slice) || this.#stopping.signal.aborted) continue;
+      const applied = (commitId: string) => this.#applied.has(commitId);
+      const sweep = new SliceSweep(tenure, { ...this.#parts, applied });
+      this.#slices.set(tenure.slice, sweep);
+      this.#run(sweep.run());
+    }
+  }
+
+  slice(slice: number): SliceSweep | undefined {
+    return this.#slices.get(slice);
+  }
+
+  /** Takes note of a commit that this copy made, and has told of. */
+  note(commitId: string): void {
+    this.#applied.add(commitId);
+    if (this.#applied.size <= MAX_APPLIED) return;
+    for (const first of this.#applied) {
+      this.#applied.delete(first);
+      break;
+    }
+  }
+
+  async #keepPolling(): Promise<void> {
+    const { runtime, times, log } = this.#parts;
+    const { signal } = this.#stopping;
+    for (let restMs = times.busyPollMs; !signal.aborted;) {
+      try {
+        const found = this.#slices.size === 0 ? 0 : await this.#look();
+        restMs = found > 0 ? times.busyPollMs : Math.min(times.idlePollMs, restMs * 1.2);
+      } catch (error) {
+        if (!(error instanceof CqlError)) throw error;
+        log.debug("The announcements cannot be polled for now", { reason: error.message });
+        restMs = times.idlePollMs;
+      }
+      if (!signal.aborted) await runtime.sleep(restMs, { signal }).catch(() => {});
+    }
+  }
+
+  async #look(): Promise<number> {
+    let found = 0;
+    for await (const page of this.#poll.look([...this.#slices.keys()], MAX_MINUTES)) {
+      for (const each of page) found += this.#slices.get(each.slice)?.take([each]) ?? 0;
+    }
+    return found;
+  }
+
+  #run(work: Promise<void>): void {
+    this.#working.add(work);
+    work.finally(() => this.#working.delete(work));
+  }
+}

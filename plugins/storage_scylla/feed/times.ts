@@ -1,0 +1,45 @@
+/** How patient the feed is. Everything here may be made small in a test. */
+export type FeedTimes = {
+  /** Between two polls of what is being announced: while something comes, and at rest. */
+  readonly busyPollMs: number;
+  readonly idlePollMs: number;
+  /** How far a poll looks back behind what it has seen: nearly always a little, and the whole of it now and then. */
+  readonly shortOverlapMs: number;
+  readonly overlapMs: number;
+  readonly overlapEveryMs: number;
+  /** At which ages a minute is read whole again; at the last one it closes. */
+  readonly rereadAgesMs: readonly number[];
+  /** An announcement whose commit is not there is looked at again after these times, and then less and less often. */
+  readonly lookAgainMs: readonly number[];
+  /** After this long with a serial read, which finishes what is under way. */
+  readonly serialAfterMs: number;
+  /** And after this long its commit is made impossible. */
+  readonly fenceAfterMs: number;
+  /** How many minutes before its low water an owner begins. */
+  readonly minutesBack: number;
+  /** Beyond this age the announcements may have expired: what they told is found by a scan. */
+  readonly scanBeyondMs: number;
+  /** Between two looks at a minute that a subscription has not finished: from the first to the last of these. */
+  readonly checkAgainMs: readonly [number, number];
+};
+
+export const FEED_TIMES: FeedTimes = {
+  busyPollMs: 50,
+  idlePollMs: 150,
+  shortOverlapMs: 250,
+  overlapMs: 3_000,
+  overlapEveryMs: 1_000,
+  rereadAgesMs: [5_000, 60_000, 600_000],
+  lookAgainMs: [50, 200, 1_000],
+  serialAfterMs: 5_000,
+  fenceAfterMs: 30_000,
+  minutesBack: 15,
+  scanBeyondMs: 6 * 24 * 3_600_000,
+  checkAgainMs: [500, 30_000],
+};
+
+export const MINUTE_MS = 60_000;
+
+export function minuteOf(atMs: number): number {
+  return Math.floor(atMs / MINUTE_MS);
+}

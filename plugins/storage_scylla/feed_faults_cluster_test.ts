@@ -1,0 +1,210 @@
+import { assert, assertEquals } from "@std/assert";
+import { afterAll, describe, it } from "@std/testing/bdd";
+import { openReader } from "../../tests/contract/change_source.ts";
+import { appendNext, placeOf, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
+import { SETTLED } from "./feed/slice_sweep.ts";
+import { minuteOf } from "./feed/times.ts";
+import { LAYOUT, sliceOf } from "./partitions.ts";
+import type { CqlSession } from "./session.ts";
+import { type CopyOptions, type TestCluster, testCluster, type TestCopy } from "./test_feed.ts";
+import { realRuntime } from "./test_storage.ts";
+
+const MINUTE_MS = 60_000;
+const IMPATIENT = { serialAfterMs: 100, fenceAfterMs: 300, lookAgainMs: [20, 50] };
+const A = sliceOf(streamOf("a"), LAYOUT.slices);
+
+describe("the feed of storage_scylla", () => {
+  const clusters = testCluster();
+  afterAll(() => clusters.close());
+
+  async function owner(cluster: TestCluster, options?: CopyOptions): Promise<TestCopy> {
+    const copy = await cluster.copy(options);
+    await copy.owns(LAYOUT.slices);
+    return copy;
+  }
+
+  it("shuts out a commit that is held up behind its announcement: nothing is lost, nothing told twice", async () => {
+    await using cluster = await clusters.open();
+    const gate = Promise.withResolvers<void>();
+    const held = holdingBatches(cluster.session, () => gate.promise);
+    const writer = await cluster.copy({ claim: false, rings: false, session: held });
+    const copy = await owner(cluster, { times: IMPATIENT, rings: false });
+    await using reader = await openReader(copy);
+    const late = writer.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) });
+    await until(async () => await fenceOf(cluster.session, "a") !== null);
+    gate.resolve();
+    assertEquals(await late, "conflict");
+    assertEquals(await copy.store.version(streamOf("a")), 0);
+    await appendNext(writer.store, streamOf("a"), sampleEvents(1));
+    await reader.until(1);
+    assertEquals(reader.told.map(placeOf), ["a/1"]);
+  });
+
+  it("waits for a commit that is slow, and holds up no other for it", async () => {
+    await using cluster = await clusters.open();
+    const gate = Promise.withResolvers<void>();
+    const writer = await cluster.copy({
+      ...{ claim: false, rings: false },
+      session: holdingBatches(cluster.session, () => gate.promise),
+    });
+    const copy = await owner(cluster, { rings: false });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("b"), sampleEvents(1));
+    await reader.until(1);
+    const slow = writer.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(2) });
+    await until(async () => (await announcedIn(cluster.session)) === 2);
+    await appendNext(copy.store, streamOf("b"), sampleEvents(1));
+    await reader.until(2);
+    gate.resolve();
+    assertEquals(await slow, "applied");
+    await reader.until(4);
+    assertEquals(reader.told.map(placeOf), ["b/1", "b/2", "a/1", "a/2"]);
+  });
+
+  it("finds what was announced by a clock that is behind, when it reads the minute again", async () => {
+    await using cluster = await clusters.open();
+    let aheadMs = 0;
+    const copy = await owner(cluster, { rings: false, aheadMs: () => aheadMs });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("b"), sampleEvents(1));
+    await reader.until(1);
+    let behindMs = 0;
+    const runtime = { ...realRuntime, monotonicMs: () => realRuntime.monotonicMs() - behindMs };
+    const writer = await cluster.copy({ claim: false, rings: false, runtime });
+    behindMs = 20_000;
+    await appendNext(writer.store, streamOf("a"), sampleEvents(1));
+    aheadMs = MINUTE_MS + 6_000;
+    await reader.until(2);
+    assertEquals(reader.told.map(placeOf), ["b/1", "a/1"]);
+  });
+
+  it("passes no minute in which a commit may come, nor one that a subscription has not done durably", async () => {
+    await using cluster = await clusters.open();
+    let aheadMs = 0;
+    const gate = Promise.withResolvers<void>();
+    const session = holdingBatches(cluster.session, () => gate.promise);
+    const writer = await cluster.copy({ claim: false, rings: false, session });
+    const times = { fenceAfterMs: 60_000, checkAgainMs: [20, 50] as const };
+    const copy = await owner(cluster, { aheadMs: () => aheadMs, times });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("b"), sampleEvents(1));
+    await reader.until(1);
+    const late = writer.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) });
+    await until(async () => (await announcedIn(cluster.session)) === 2);
+    const minute = minuteOf(copy.clock.nowMs());
+    const B = sliceOf(streamOf("b"), LAYOUT.slices);
+    const told = reader.until(2, { commits: false });
+    aheadMs = 13 * MINUTE_MS;
+    await until(() => (copy.leases.lowWater(B, SETTLED) ?? 0) > minute);
+    await until(() => (copy.leases.lowWater(B, "sample_v1") ?? 0) > minute);
+    assert((copy.leases.lowWater(A, SETTLED) ?? 0) <= minute);
+    gate.resolve();
+    assertEquals(await late, "applied");
+    const [page] = await told;
+    await until(() => (copy.leases.lowWater(A, SETTLED) ?? 0) > minute);
+    assert((copy.leases.lowWater(A, "sample_v1") ?? 0) <= minute);
+    await reader.commit(page);
+    await until(() => (copy.leases.lowWater(A, "sample_v1") ?? 0) > minute);
+  });
+
+  it("loses nothing of what it had no room for", async () => {
+    await using cluster = await clusters.open();
+    const copy = await owner(cluster, { queue: { aggregates: 4, bytes: 10_000 } });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("a"), sampleEvents(1));
+    await reader.until(1);
+    const ids = Array.from({ length: 30 }, (_, at) => `stream-${at}`);
+    for (const id of ids) await appendNext(copy.store, streamOf(id), sampleEvents(2));
+    await reader.until(61);
+    for (const id of ids) assertEquals(reader.numbersOf(id), [1, 2]);
+  });
+
+  it("tells a new subscription all there is, when nothing of it is announced any more", async () => {
+    await using cluster = await clusters.open();
+    const first = await owner(cluster);
+    for (const id of ["a", "b", "c"]) await appendNext(first.store, streamOf(id), sampleEvents(3));
+    await first[Symbol.asyncDispose]();
+    await cluster.session.define("TRUNCATE outbox_messages");
+    const copy = await owner(cluster);
+    await using reader = await openReader(copy);
+    await reader.until(9);
+    for (const id of ["a", "b", "c"]) assertEquals(reader.numbersOf(id), [1, 2, 3]);
+    await until(() => copy.leases.lowWater(A, "sample_v1") !== undefined);
+  });
+
+  it("keeps no low water of a new subscription before all that its scan has found is durable", async () => {
+    await using cluster = await clusters.open();
+    const copy = await owner(cluster);
+    await appendNext(copy.store, streamOf("a"), sampleEvents(3));
+    await using reader = await openReader(copy);
+    const [page] = await reader.until(3, { commits: false });
+    // Long enough for a scan of so little, and for what follows it.
+    for (let looks = 0; looks < 20; looks += 1) {
+      await nextLook();
+      assertEquals(copy.leases.lowWater(A, "sample_v1"), undefined);
+    }
+    await reader.commit(page);
+    await until(() => copy.leases.lowWater(A, "sample_v1") !== undefined);
+  });
+
+  const damages = {
+    "is deleted": (_now: number) => new Map<string, bigint>(),
+    "is of long ago": (now: number) => new Map([["sample_v1", BigInt(now - 9_000)], [SETTLED, BigInt(now - 9_000)]]),
+    "is in the future": (now: number) => new Map([["sample_v1", BigInt(now + 100)], [SETTLED, BigInt(now + 100)]]),
+  };
+  for (const [damage, lowWater] of Object.entries(damages)) {
+    it(`goes on behind its watermarks when the low water ${damage}`, async () => {
+      await using cluster = await clusters.open();
+      const first = await owner(cluster);
+      await using before = await openReader(first);
+      for (const id of ["a", "b"]) await appendNext(first.store, streamOf(id), sampleEvents(2));
+      await before.until(4);
+      await before[Symbol.asyncDispose]();
+      await first[Symbol.asyncDispose]();
+      for (const id of ["b", "c"]) await appendNext(first.store, streamOf(id), sampleEvents(1));
+      for (let slice = 0; slice < LAYOUT.slices; slice += 1) {
+        const cql = "UPDATE leases SET low_water = ? WHERE scope = ? AND slice = ? IF EXISTS";
+        const values = [lowWater(minuteOf(first.clock.nowMs())), cluster.scope, slice];
+        const [row] = await cluster.session.execute({ cql, values });
+        assertEquals(row?.["[applied]"], true);
+      }
+      await using after = await openReader(await owner(cluster));
+      await after.until(2);
+      await appendNext(first.store, streamOf("a"), sampleEvents(1));
+      await after.until(3);
+      assertEquals(after.told.map(placeOf).toSorted(), ["a/3", "b/3", "c/1"]);
+    });
+  }
+});
+
+function holdingBatches(session: CqlSession, held: () => Promise<void>): CqlSession {
+  return {
+    ...session,
+    async batch(statements) {
+      await held();
+      return await session.batch(statements);
+    },
+  };
+}
+
+async function fenceOf(session: CqlSession, id: string): Promise<unknown> {
+  const cql = "SELECT DISTINCT fence FROM event_store WHERE aggregate_type = ? AND aggregate_id = ? AND bucket = 0";
+  const [row] = await session.execute({ cql, values: ["counter", id] });
+  return row?.["fence"] ?? null;
+}
+
+async function announcedIn(session: CqlSession): Promise<number> {
+  return (await session.execute({ cql: "SELECT commit_id FROM outbox_messages", values: [] })).length;
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const began = performance.now();
+  while (!await holds()) {
+    if (performance.now() - began > 20_000) throw new Error("expected it within 20 s");
+    await nextLook();
+  }
+}
+
+function nextLook(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}

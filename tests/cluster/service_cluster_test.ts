@@ -1,0 +1,162 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { tell } from "../../tasks/demo/story.ts";
+import { printedSeed } from "../service/chance.ts";
+import { Journal, readHistories } from "../service/journal.ts";
+import { moment } from "../service/program.ts";
+import { assertAllTrue } from "../service/replay.ts";
+import { launch, runService, seeing, type Service, startService, whenReady } from "../service/service.ts";
+import { Writers } from "../service/writers.ts";
+import { freshKeyspace } from "./keyspace.ts";
+import { cassandraAddress } from "./server.ts";
+
+const LOAD_MS = 3_000;
+const KILLED_AT_LINE = 4;
+const TAKEN_OVER_WITHIN_MS = 10_000;
+
+describe("copies of the service on one cluster store", () => {
+  it("start together on an empty keyspace, and lose nothing when one of three is killed under load", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using copies = await startCopies(keyspace.name, 3);
+    const [first, second, third] = copies.services;
+    const seed = printedSeed("service_cluster_test");
+    const journal = new Journal();
+    const writing = [first, third].map((copy, at) => write(copy, journal, { seed: seed + 100 * at }));
+    const doomed = write(second, journal, { seed: seed + 1_000 });
+    await moment(LOAD_MS);
+    doomed.end();
+    assertEquals((await second.end("SIGKILL")).signal, "SIGKILL");
+    await doomed.done;
+    await moment(LOAD_MS);
+    for (const each of writing) each.end();
+    await Promise.all(writing.map(({ done }) => done));
+    assert(await journal.retryUnknown(first) > 0, "expected commands without an answer, found none");
+    journal.check(await readHistories(third, journal.paths()));
+    await assertAllTrue(third, journal);
+    assert(journal.count("acknowledged") > 100, `expected some load, found ${journal.count("acknowledged")}`);
+  });
+
+  it("tell the whole story through either of two, one of which is killed in the middle of it", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using copies = await startCopies(keyspace.name, 2);
+    const [first, second] = copies.services;
+    let lines = 0;
+    let killed: Promise<unknown> = Promise.resolve();
+    await tell(first.url, () => {
+      lines += 1;
+      if (lines === KILLED_AT_LINE) killed = second.end("SIGKILL");
+    });
+    await killed;
+    assert(lines > KILLED_AT_LINE, `expected the story to go on, found its end at line ${lines}`);
+  });
+
+  it("hand over at once when stopped, and within 10 s when killed", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using copies = await startCopies(keyspace.name, 3);
+    const [first, second, third] = copies.services;
+    assertEquals((await first.end("SIGTERM")).code, 0);
+    await shownWithin(second, TAKEN_OVER_WITHIN_MS);
+    assertEquals((await second.end("SIGKILL")).signal, "SIGKILL");
+    await shownWithin(third, TAKEN_OVER_WITHIN_MS);
+  });
+
+  it("leave the feeding to others when they only serve", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using serving = await startCopy(keyspace.name, { ROLES: "serve" });
+    const opened = await serving.post("/accounts/one", { type: "OpenAccount", owner: "Alice", initial_balance: 1 });
+    const soon = { ...seeing(opened), prefer: "wait=1" };
+    assertEquals((await serving.get("/views/account_balances/one", { headers: soon })).status, 503);
+    await using _streaming = await startCopy(keyspace.name);
+    assertEquals((await serving.get("/views/account_balances/one", { headers: seeing(opened) })).status, 200);
+  });
+
+  it("wait for a database that is away at the start, and begin by themselves", async () => {
+    await using keyspace = await freshKeyspace("service");
+    const port = freePort();
+    await using program = launch(optionsFor(keyspace.name, { SCYLLA_NODES: `127.0.0.1:${port}` }));
+    await program.whenPrinted(/The database does not answer/);
+    using _way = forward(port, cassandraAddress());
+    const service = await whenReady(program);
+    assertEquals((await service.get("/readyz")).status, 200);
+    service.close();
+  });
+
+  it("refuse to start elsewhere than the keyspace's home, in one line", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using _one = await startCopy(keyspace.name);
+    const { code, stderr } = await runService(optionsFor(keyspace.name, { SCYLLA_DC: "elsewhere" }));
+    assertEquals(code, 1);
+    assert(/^annals: .*elsewhere/m.test(stderr), stderr);
+  });
+});
+
+type Copies = AsyncDisposable & { readonly services: readonly [Service, Service, Service] };
+
+/** All at the same moment. */
+async function startCopies(keyspace: string, count: number): Promise<Copies> {
+  await using starting = new AsyncDisposableStack();
+  const services = await Promise.all(Array.from({ length: count }, () => startCopy(keyspace)));
+  for (const service of services) starting.use(service);
+  const copies = starting.move();
+  const [first, second = first, third = second] = services;
+  if (first === undefined || second === undefined || third === undefined) throw new Error("expected a copy");
+  return { services: [first, second, third], [Symbol.asyncDispose]: () => copies.disposeAsync() };
+}
+
+function startCopy(keyspace: string, environment: Readonly<Record<string, string>> = {}): Promise<Service> {
+  return startService(optionsFor(keyspace, environment));
+}
+
+function optionsFor(keyspace: string, environment: Readonly<Record<string, string>>) {
+  const variables = { SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace, ...environment };
+  return { directory: "data/none", task: "start:cluster" as const, environment: variables };
+}
+
+/** Writers against one copy; what happens to a request once they are to end is not the copy's fault. */
+function write(copy: Service, journal: Journal, { seed }: { seed: number }) {
+  let over = false;
+  const done = new Writers(journal, { seed, count: 6 }).write(copy, () => over);
+  return { done, end: () => void (over = true) };
+}
+
+/** Something new is in the view, whichever slice it falls into. */
+async function shownWithin(copy: Service, ms: number): Promise<void> {
+  const since = performance.now();
+  for (let at = 0; at < 24; at++) {
+    const id = crypto.randomUUID();
+    const opened = await copy.post(`/accounts/${id}`, { type: "OpenAccount", owner: "Alice", initial_balance: 1 });
+    const shown = await copy.get(`/views/account_balances/${id}`, { headers: seeing(opened) });
+    assertEquals(shown.status, 200, shown.text);
+  }
+  assert(performance.now() - since < ms, `expected all slices fed within ${ms} ms`);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Passes connections on until disposed. */
+function forward(port: number, target: string): Disposable {
+  const [hostname = "", targetPort = ""] = target.split(":");
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  const open = new Set<Deno.Conn>();
+  (async () => {
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname, port: Number(targetPort) });
+      open.add(client).add(server);
+      client.readable.pipeTo(server.writable).catch(() => {});
+      server.readable.pipeTo(client.writable).catch(() => {});
+    }
+  })();
+  return {
+    [Symbol.dispose]() {
+      listener.close();
+      for (const each of open) {
+        try {
+          each.close();
+        } catch { /* Its pipe has closed it. */ }
+      }
+    },
+  };
+}
