@@ -152,8 +152,8 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "a document fits its schema",
-    file: "core/engine/projector.ts",
-    find: "asStored(projection.document.parse(after))",
+    file: "core/engine/projected.ts",
+    find: "asStored(document.parse(after))",
     replace: "after",
     test: SUBSCRIPTION,
   },
