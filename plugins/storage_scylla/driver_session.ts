@@ -130,10 +130,14 @@ async function* pagesOf(
   } while (pageState !== null);
 }
 
-function readOptions({ consistency, pageSize }: ReadOptions): QueryOptions {
+function readOptions({ consistency, scope, pageSize, timeoutMs }: ReadOptions): QueryOptions {
+  const isWide = scope === "cluster";
+  const serial = isWide ? consistencies.serial : consistencies.localSerial;
   return {
-    ...(consistency === "serial" ? { consistency: consistencies.localSerial } : {}),
+    ...(isWide ? { consistency: consistencies.quorum, serialConsistency: serial } : {}),
+    ...(consistency === "serial" ? { consistency: serial } : {}),
     ...(pageSize === undefined ? {} : { fetchSize: pageSize }),
+    ...(timeoutMs === undefined ? {} : { readTimeout: timeoutMs }),
   };
 }
 
