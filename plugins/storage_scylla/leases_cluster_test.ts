@@ -2,12 +2,14 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { LEASE_TIMES, type LeaseTimes } from "./lease.ts";
 import { type Leases, startLeases } from "./leases.ts";
-import { CqlError, type CqlSession } from "./session.ts";
+import { CqlError, type CqlRow, type CqlSession, type Statement } from "./session.ts";
 import { keptLog, openTestSession, type TestSession, uniqueName } from "./test_storage.ts";
 
 const SLICES = 4;
 /** A third of the real times: a machine under load still renews in time. */
 const TIMES: LeaseTimes = { renewEveryMs: 300, validForMs: 2_000, takeAfterMs: 2_400, lookEveryMs: 50 };
+const RENEWS = /^UPDATE leases SET owner = \?, beat/;
+const TAKES = /^UPDATE leases SET owner = \?, epoch/;
 
 describe("the leases of slices", () => {
   let opened: Promise<TestSession> | undefined;
@@ -144,7 +146,123 @@ describe("the leases of slices", () => {
     assert(kept.every((tenure) => !first.isValid(tenure)));
     await until(first, () => first.owned().length === 2 && second.owned().length === 2);
   });
+
+  it("are others when they come back: what began in an earlier epoch stays invalid", async () => {
+    await using the = await rig();
+    let isCut = false;
+    const first = the.start({ over: cutOff(the.session, () => isCut) });
+    await owns(first, SLICES);
+    const before = first.owned();
+    const second = the.start();
+    isCut = true;
+    await owns(second, SLICES);
+    isCut = false;
+    await second.stop();
+    await until(first, () => first.owned().filter((tenure) => first.isValid(tenure)).length === SLICES);
+    assert(before.every((tenure) => !first.isValid(tenure)));
+  });
+
+  it("are not taken by a request that comes once another epoch has begun", async () => {
+    await using the = await rig();
+    // Without renewals the beat is the same in both epochs.
+    const still = changing(the.session, (send, { cql }) => RENEWS.test(cql) ? away() : send());
+    const first = the.start({ over: still });
+    await owns(first, SLICES);
+    await first.abandon();
+    const gate = Promise.withResolvers<void>();
+    let late = 0;
+    const over = changing(the.session, async (send, { cql, values }) => {
+      if (TAKES.test(cql) && values.includes(the.scope)) {
+        late += 1;
+        await gate.promise;
+      }
+      return await send();
+    });
+    const slow = the.start({ over });
+    await until(slow, () => late === SLICES);
+    const second = the.start({ over: still });
+    await until(second, () => second.owned().length > 0);
+    gate.resolve();
+    await until(second, () => {
+      assertOneOwner([slow, second]);
+      return !second.owned().some((tenure) => second.isValid(tenure));
+    });
+  });
+
+  for (const [what, begins] of [["taken", /^INSERT/], ["renewed", RENEWS]] as const) {
+    it(`are valid from when they were ${what}, however late the answer comes`, async () => {
+      await using the = await rig();
+      let isSlow = what === "taken";
+      const sent = new Set<unknown>();
+      const over = changing(the.session, async (send, { cql, values }) => {
+        const slice = values.find((value) => typeof value === "number");
+        if (!isSlow || !values.includes(the.scope) || cql.startsWith("SELECT")) return await send();
+        if (!begins.test(cql) || sent.has(slice)) return away();
+        const answer = await send();
+        sent.add(slice);
+        await new Promise((resolve) => setTimeout(resolve, TIMES.validForMs * 3 / 4));
+        return answer;
+      });
+      const first = the.start({ over });
+      if (what === "renewed") await owns(first, SLICES);
+      isSlow = true;
+      await until(first, () => sent.size === SLICES);
+      const second = the.start();
+      await ownsAlone(second, first);
+    });
+  }
+
+  it("are valid by the renewal that stands there, however many were sent after it", async () => {
+    await using the = await rig();
+    let phase: "works" | "loses answers" | "is cut" = "works";
+    let sent = 0;
+    const over = changing(the.session, async (send, { cql }) => {
+      const isRead = cql.startsWith("SELECT");
+      if (phase === "works" || (phase === "is cut" && isRead)) return await send();
+      if (phase === "is cut") return away();
+      if (isRead) throw new CqlError("unknown", "the answer was lost");
+      sent += 1;
+      await send();
+      throw new CqlError("unknown", "the answer was lost");
+    });
+    const first = the.start({ over });
+    await owns(first, SLICES);
+    phase = "loses answers";
+    // With the row of the copy itself.
+    await until(first, () => sent >= 4 * (SLICES + 1));
+    phase = "is cut";
+    const second = the.start();
+    await ownsAlone(second, first);
+  });
 });
+
+/** The session, but what is asked without pages goes this way. */
+function changing(
+  session: CqlSession,
+  way: (send: () => Promise<readonly CqlRow[]>, statement: Statement) => Promise<readonly CqlRow[]>,
+): CqlSession {
+  return {
+    ...session,
+    execute: (statement, options) => way(() => session.execute(statement, options), statement),
+  };
+}
+
+function away(): Promise<never> {
+  return Promise.reject(new CqlError("unsent", "cut off"));
+}
+
+function assertOneOwner(copies: readonly Leases[]): void {
+  const valid = copies.flatMap((each) => each.owned().filter((tenure) => each.isValid(tenure)));
+  const slices = valid.map(({ slice }) => slice);
+  assertEquals(slices.length, new Set(slices).size, `expected one valid owner a slice, found ${slices.toSorted()}`);
+}
+
+async function ownsAlone(copy: Leases, before: Leases): Promise<void> {
+  await until(copy, () => {
+    assertOneOwner([copy, before]);
+    return copy.owned().length === SLICES;
+  });
+}
 
 function slicesOf(leases: Leases): readonly number[] {
   return leases.owned().map(({ slice }) => slice);

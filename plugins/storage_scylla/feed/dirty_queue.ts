@@ -38,6 +38,10 @@ export class DirtyQueue {
     return this.#held.size < this.#bounds.aggregates / 2 && this.#bytes < this.#bounds.bytes / 2;
   }
 
+  has(key: string): boolean {
+    return this.#held.has(key);
+  }
+
   /** The order given last. */
   get made(): number {
     return this.#made;

@@ -37,6 +37,10 @@ export class PageMaker {
     return this.#working.reduce((oldest, { order }) => Math.min(oldest, order), Infinity);
   }
 
+  has(key: string): boolean {
+    return this.#working.some(({ dirty }) => streamKey(dirty) === key);
+  }
+
   /** Empty when there is nothing to deliver. An error leaves everything as it was. */
   async make(): Promise<readonly Delivery[]> {
     const { queue } = this.#parts;
@@ -66,14 +70,19 @@ export class PageMaker {
         for (const each of undone) queue.putBack(each);
         undone.clear();
       }
+      this.#working = deliveries.map(({ taken }) => taken);
       return deliveries;
     } catch (error) {
       for (const each of undone) queue.putBack(each);
       for (const { taken } of deliveries) this.takeBack(taken);
-      throw error;
-    } finally {
       this.#working = [];
+      throw error;
     }
+  }
+
+  /** What was made is in other hands now: until then it counts as worked on, so that it is never out of sight. */
+  handedOver(): void {
+    this.#working = [];
   }
 
   /** For what was delivered in vain: it is looked at again, behind what is durable. */

@@ -1,5 +1,5 @@
 import type { Backlog, Changes } from "../../../core/ports/change_log.ts";
-import { streamKey } from "../../../core/ports/event_store.ts";
+import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { toUnavailable } from "../unavailable.ts";
 import { Bell } from "./bell.ts";
@@ -65,13 +65,20 @@ export class SubscriptionFeed {
     const position = followed.positions.get(streamKey(dirty));
     if (position !== undefined && dirty.through <= position.delivered) return;
     if (this.#queue.offer(dirty)) this.#changed.ring();
-    else this.#parts.onMissed(dirty.slice, minuteOf(dirty.atMs));
+    // What is told of when it was acknowledged may have been announced in the minute before.
+    else this.#parts.onMissed(dirty.slice, minuteOf(dirty.atMs) - 1);
   }
 
   /** The same for those who can wait until there is room for what they bring. */
   async offerSlowly(dirty: Dirty, signal: AbortSignal): Promise<void> {
     while (!this.#queue.hasRoom && !signal.aborted) await this.#changed.next(signal);
     this.offer(dirty);
+  }
+
+  /** Whether something of a stream waits to be shown, or was shown and is not durable yet. */
+  isUnderWay(stream: Stream): boolean {
+    const key = streamKey(stream);
+    return this.#queue.has(key) || this.#maker.has(key) || this.#pages.has(key);
   }
 
   positionsOf(slice: number): Positions | undefined {
@@ -112,9 +119,11 @@ export class SubscriptionFeed {
       }
       if (run !== this.#run || signal.aborted) {
         for (const { taken } of deliveries) this.#maker.takeBack(taken);
+        this.#maker.handedOver();
         return;
       }
       const page = this.#pages.add(deliveries, (slice) => this.#slices.get(slice)?.tenure);
+      this.#maker.handedOver();
       this.#changed.ring();
       const events = page.events.filter(({ eventType }) => eventTypes.has(eventType));
       yield { events, checkpoint: toCheckpoint(page.number), more: this.#queue.size > 0 };

@@ -1,3 +1,4 @@
+import { keepRunning } from "../keep_running.ts";
 import type { Tenure } from "../leases.ts";
 import { CqlError } from "../session.ts";
 import { Poll } from "./poll.ts";
@@ -25,7 +26,7 @@ export class Sweep {
   }
 
   start(): void {
-    this.#run(this.#keepPolling());
+    this.#run("poll of announcements", () => this.#keepPolling());
   }
 
   async stop(): Promise<void> {
@@ -47,7 +48,7 @@ export class Sweep {
       const applied = (commitId: string) => this.#applied.has(commitId);
       const sweep = new SliceSweep(tenure, { ...this.#parts, applied });
       this.#slices.set(tenure.slice, sweep);
-      this.#run(sweep.run());
+      this.#run(`sweep of slice ${tenure.slice}`, () => sweep.run());
     }
   }
 
@@ -89,8 +90,10 @@ export class Sweep {
     return found;
   }
 
-  #run(work: Promise<void>): void {
-    this.#working.add(work);
-    work.finally(() => this.#working.delete(work));
+  #run(name: string, work: () => Promise<void>): void {
+    const { runtime, log } = this.#parts;
+    const running = keepRunning(work, { name, runtime, log, signal: this.#stopping.signal });
+    this.#working.add(running);
+    running.finally(() => this.#working.delete(running));
   }
 }
