@@ -164,9 +164,9 @@ describe("the feed of storage_scylla", () => {
       for (const id of ["b", "c"]) await appendNext(first.store, streamOf(id), sampleEvents(1));
       await setLowWater(cluster, lowWater(minuteOf(first.clock.nowMs())));
       await using after = await openReader(await owner(cluster));
-      await after.until(2);
+      await soon(after.until(2));
       await appendNext(first.store, streamOf("a"), sampleEvents(1));
-      await after.until(3);
+      await soon(after.until(3));
       assertEquals(after.told.map(placeOf).toSorted(), ["a/3", "b/3", "c/1"]);
     });
   }

@@ -11,6 +11,13 @@ const TIMES: LeaseTimes = { renewEveryMs: 300, validForMs: 2_000, takeAfterMs: 2
 const RENEWS = /^UPDATE leases SET owner = \?, beat/;
 const TAKES = /^UPDATE leases SET owner = \?, epoch/;
 
+type StartOptions = {
+  readonly claim?: boolean;
+  readonly over?: CqlSession;
+  readonly times?: Partial<LeaseTimes>;
+  readonly now?: () => number;
+};
+
 describe("the leases of slices", () => {
   let opened: Promise<TestSession> | undefined;
   const server = () => opened ??= openTestSession();
@@ -20,11 +27,10 @@ describe("the leases of slices", () => {
     const { session, runtime } = await server();
     const scope = uniqueName("leases");
     const started: Leases[] = [];
-    const start = (options: { claim?: boolean; over?: CqlSession } = {}) => {
-      const { claim = true, over = session } = options;
-      const copyId = crypto.randomUUID();
+    const start = ({ claim = true, over = session, times = {}, now = runtime.now }: StartOptions = {}) => {
       const leases = startLeases({
-        ...{ session: over, runtime, log: keptLog(), slices: SLICES, copyId, claim, scope, times: TIMES },
+        ...{ session: over, runtime: { ...runtime, now }, log: keptLog(), slices: SLICES, claim, scope },
+        ...{ copyId: crypto.randomUUID(), times: { ...TIMES, ...times } },
       });
       started.push(leases);
       return leases;
@@ -187,6 +193,44 @@ describe("the leases of slices", () => {
       assertOneOwner([slow, second]);
       return !second.owned().some((tenure) => second.isValid(tenure));
     });
+  });
+
+  it("are not renewed by a request that comes once another epoch has begun", async () => {
+    await using the = await rig();
+    let phase: "works" | "loses renewals" | "is cut" = "works";
+    const late = new Map<unknown, () => Promise<unknown>>();
+    const over = changing(the.session, async (send, { cql, values }) => {
+      if (phase === "works" || !RENEWS.test(cql) || !values.includes(the.scope)) return await send();
+      const slice = values.find((value) => typeof value === "number");
+      if (phase === "loses renewals" && !late.has(slice)) late.set(slice, send);
+      return await away();
+    });
+    // A renewal is sent later than a stale one comes by more than the margin between the two times.
+    const times = { renewEveryMs: 1_000 };
+    const first = the.start({ over, times });
+    await until(first, () => slicesOf(first).length === SLICES);
+    phase = "loses renewals";
+    const second = the.start();
+    await owns(second, SLICES);
+    assertEquals(late.size, SLICES);
+    phase = "is cut";
+    await until(first, () => first.owned().length === 0);
+    await second.stop();
+    await owns(first, SLICES);
+    const third = the.start();
+    await Promise.all([...late.values()].map((send) => send()));
+    await ownsAlone(third, first);
+  });
+
+  it("are over when the machine has slept for so long, and its monotonic clock with it", async () => {
+    await using the = await rig();
+    let sleptMs = 0;
+    const leases = the.start({ now: () => Date.now() + sleptMs });
+    await owns(leases, SLICES);
+    const held = leases.owned();
+    sleptMs = TIMES.validForMs;
+    assert(held.every((tenure) => !leases.isValid(tenure)));
+    await until(leases, () => leases.owned().every((tenure) => leases.isValid(tenure)));
   });
 
   for (const [what, begins] of [["taken", /^INSERT/], ["renewed", RENEWS]] as const) {

@@ -51,7 +51,7 @@ export async function openStorage(
   const progress = createProgress({ session, runtime, slices, leases, feed });
   log.info("This copy works on the cluster store", { copy: copyId, streams });
   return {
-    store: createEventStore({ session, runtime, clock, layout, onCommit: source.ring }),
+    store: createEventStore({ session, runtime, clock, layout, onCommit: source.ring, onAnnounce: feed.begin }),
     source,
     readModels: createReadModels({ session, progress, createTable }),
     snapshots: createSnapshots(session),

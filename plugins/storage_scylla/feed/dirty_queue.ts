@@ -10,6 +10,8 @@ export type Dirty = Stream & {
   readonly atMs: number;
   /** Some of them, in order, if they came along; the stream has them all. */
   readonly events: readonly RecordedEvent[];
+  /** When this process has just appended the first of them: no subscription can have been shown any. */
+  readonly isNew?: boolean;
 };
 
 /** `order` grows with each that was offered anew, and stays with what it was given to. */
@@ -79,9 +81,9 @@ export class DirtyQueue {
     this.#put(taken);
   }
 
-  /** Forgets what belongs to a slice. */
-  drop(slice: number): void {
-    for (const [key, held] of this.#held) if (held.dirty.slice === slice) this.#remove(key, held);
+  /** Forgets all others. */
+  keep(isWanted: (dirty: Dirty) => boolean): void {
+    for (const [key, held] of this.#held) if (!isWanted(held.dirty)) this.#remove(key, held);
   }
 
   entries(): Iterable<Dirty> {

@@ -11,7 +11,7 @@ import type { QueueBounds } from "./dirty_queue.ts";
 import { Scans } from "./scans.ts";
 import { SliceCare } from "./slice_care.ts";
 import { Slots } from "./slots.ts";
-import { SubscriptionFeed } from "./subscription_feed.ts";
+import { type ChangesOptions, SubscriptionFeed } from "./subscription_feed.ts";
 import { Sweep } from "./sweep.ts";
 import { FEED_TIMES, type FeedTimes } from "./times.ts";
 
@@ -82,6 +82,9 @@ export class Feed {
     await Promise.all([this.#sweep.stop(), ...this.#working, ...scans]);
   }
 
+  /** Nobody looks what became of a commit of this copy while it is under way: `OnAnnounce`. */
+  readonly begin = (commitId: string): (isApplied: boolean) => void => this.#sweep.begin(commitId);
+
   /** Tells the subscriptions of a commit of this copy at once; without it the sweep will. */
   ring(stream: Stream, commit?: Commit): void {
     const slice = sliceOf(stream, this.#options.slices);
@@ -89,6 +92,7 @@ export class Feed {
     this.#tell({
       ...{ aggregateType: stream.aggregateType, aggregateId: stream.aggregateId, slice, events },
       through: events.at(-1)?.sequenceNumber ?? Infinity,
+      isNew: events[0]?.sequenceNumber === 1,
       atMs: this.#options.clock.nowMs(),
     });
     if (commit !== undefined) this.#sweep.note(commit.commitId);
@@ -101,7 +105,7 @@ export class Feed {
 
   changes(
     subscription: string,
-    options: { readonly eventTypes: ReadonlySet<string>; readonly signal: AbortSignal },
+    options: Omit<ChangesOptions, "toCheckpoint">,
   ): AsyncIterable<Changes> {
     const toCheckpoint = (page: number) => `${this.#id}:${page}:${subscription}`;
     return this.#of(subscription).changes({ ...options, toCheckpoint });

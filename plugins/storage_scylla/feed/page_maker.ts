@@ -97,6 +97,7 @@ export class PageMaker {
   /** Finds the positions of all of them, in the table where need be: absent there is 0, and never a first number. */
   async #learn(batch: readonly Taken[]): Promise<void> {
     const { session, subscription, positionsOf } = this.#parts;
+    for (const { dirty } of batch) if (dirty.isNew) positionsOf(dirty.slice)?.learn(streamKey(dirty), 0);
     const unknown = batch.filter(({ dirty }) => positionsOf(dirty.slice)?.get(streamKey(dirty)) === undefined);
     if (unknown.length === 0) return;
     const found = await readWatermarks(session, subscription, unknown.map(({ dirty }) => dirty));
@@ -138,9 +139,10 @@ export class PageMaker {
     const last = next.at(-1)?.sequenceNumber;
     if (positions === undefined || last === undefined) return 0;
     positions.deliver(streamKey(dirty), last);
-    deliveries.push({ taken: { dirty: { ...dirty, events: [] }, order }, events: next });
+    const known = { ...dirty, isNew: false };
+    deliveries.push({ taken: { dirty: { ...known, events: [] }, order }, events: next });
     if (!isAll && dirty.through > last) {
-      queue.putBack({ dirty: { ...dirty, events: dirty.events.filter((each) => each.sequenceNumber > last) }, order });
+      queue.putBack({ dirty: { ...known, events: dirty.events.filter((each) => each.sequenceNumber > last) }, order });
     }
     return next.length;
   }

@@ -72,7 +72,7 @@ export class Scans {
   async #scan(group: readonly Waiting[]): Promise<void> {
     const { session, runtime, log, feed, sliceOf, signal } = this.#parts;
     const slices = new Set(group.map(({ slice }) => slice));
-    const wants = (stream: Stream) => slices.has(sliceOf(stream));
+    const wants = (stream: Stream) => feed.takes(stream) && slices.has(sliceOf(stream));
     for (let from: bigint | undefined; !signal.aborted;) {
       try {
         for await (const page of scanEvents(session, { wants, ...from === undefined ? {} : { from } })) {

@@ -107,17 +107,21 @@ export class SliceCare {
         continue;
       }
       this.#missedFrom = undefined;
-      const { session } = this.#parts;
-      const { slice } = this.tenure;
-      const to = minuteOf(clock.nowMs());
-      const isFar = to - from > MANY_MINUTES;
-      const held = isFar ? await this.#through(() => announcedMinutes(session, { slice, from, to })) : [];
-      const skipsTo = isFar ? minuteOf(clock.nowMs()) - MANY_MINUTES : from;
+      const mayHold = await this.#filled(from);
       for (let minute = from; minute <= minuteOf(clock.nowMs()) && !signal.aborted; minute += 1) {
-        const isEmpty = minute < skipsTo && !held?.includes(minute);
-        if (!isEmpty) await this.#through(() => this.#find(minute, signal));
+        if (mayHold(minute)) await this.#through(() => this.#find(minute, signal));
       }
     }
+  }
+
+  /** Which minutes from one on may hold anything: where there are many, it is asked for. */
+  async #filled(from: number): Promise<(minute: number) => boolean> {
+    const { session, clock } = this.#parts;
+    const { slice } = this.tenure;
+    const to = minuteOf(clock.nowMs()) - MANY_MINUTES;
+    if (from >= to) return () => true;
+    const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to })));
+    return (minute) => minute > to || held.has(minute);
   }
 
   /** Whoever is not there yet will be told of by the sweep. */
@@ -138,6 +142,7 @@ export class SliceCare {
     // What the scan shows need not be looked for; what comes while it runs is told, from before it began.
     if (needsScan) await scan(slice, signal);
     this.miss(first - minutesBack);
+    const mayHold = await this.#filled(first);
     for (let minute = first; !signal.aborted; minute += 1) {
       // Whoever stood still for so long finds nothing announced any more, and looks at everything instead.
       if (minute < minuteOf(clock.nowMs() - times.scanBeyondMs)) {
@@ -149,7 +154,7 @@ export class SliceCare {
       leases.setLowWater(slice, { subscription: feed.name, minute });
       while ((sweep.lowWater ?? 0) <= minute && !signal.aborted) await sweep.moved.next(signal);
       for (let waitMs = shortMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longMs)) {
-        if (await this.#through(() => this.#isDone(minute, signal))) break;
+        if (!mayHold(minute) || await this.#through(() => this.#isDone(minute, signal))) break;
         await runtime.sleep(waitMs, { signal }).catch(() => {});
       }
     }
@@ -187,13 +192,14 @@ export class SliceCare {
     const { session, feed } = this.#parts;
     const positions = feed.positionsOf(this.tenure.slice);
     const durable = new Map<string, number | undefined>();
-    for (const each of all) durable.set(streamKey(each), positions?.get(streamKey(each))?.durable);
-    const unknown = new Map(all.map((each) => [streamKey(each), each]));
+    const taken = all.filter((each) => feed.takes(each));
+    for (const each of taken) durable.set(streamKey(each), positions?.get(streamKey(each))?.durable);
+    const unknown = new Map(taken.map((each) => [streamKey(each), each]));
     for (const [key, known] of durable) if (known !== undefined) unknown.delete(key);
     for (const [key, watermark] of await readWatermarks(session, feed.name, [...unknown.values()])) {
       durable.set(key, watermark);
     }
-    return all.map((each) => ({ ...each, durable: durable.get(streamKey(each)) ?? 0 }))
+    return taken.map((each) => ({ ...each, durable: durable.get(streamKey(each)) ?? 0 }))
       .filter((each) => each.durable < each.through);
   }
 

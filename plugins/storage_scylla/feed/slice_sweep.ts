@@ -21,8 +21,8 @@ export type SweepParts = SettlementParts & {
   /** The database's time. */
   readonly clock: { nowMs(): number };
   readonly tell: (told: Told) => void;
-  /** What an append of this copy has made of its announcement, if it is known. */
-  readonly applied: (commitId: string) => boolean;
+  /** Whether it is known that an append of this copy was applied; resolves when one that is under way ends. */
+  readonly applied: (commitId: string) => boolean | Promise<boolean>;
 };
 
 type Minute = {
@@ -223,7 +223,7 @@ export class SliceSweep {
   async #settle(announcement: Announcement): Promise<Finding> {
     const { aggregateType, aggregateId, slice, expected, count, atMs, commitId } = announcement;
     const found = { aggregateType, aggregateId, through: expected + count };
-    if (this.#parts.applied(commitId)) return found;
+    if (await this.#parts.applied(commitId)) return found;
     this.#open += 1;
     try {
       const settled = await settle(announcement, { ...this.#parts, signal: this.#stopping.signal });

@@ -17,6 +17,13 @@ export type SubscriptionFeedParts = Pick<PageMakerParts, "session" | "reader"> &
   readonly onMissed: (slice: number, minute: number) => void;
 };
 
+export type ChangesOptions = {
+  readonly eventTypes: ReadonlySet<string>;
+  readonly aggregateTypes?: ReadonlySet<string> | undefined;
+  readonly signal: AbortSignal;
+  readonly toCheckpoint: (page: number) => string;
+};
+
 type Followed = { readonly tenure: Tenure; readonly positions: Positions };
 
 const POSITIONS_PER_SLICE = 5_000;
@@ -33,6 +40,7 @@ export class SubscriptionFeed {
   /** Grows whenever what is handed out has to begin again. */
   #run = 0;
   #loaded: string | undefined;
+  #aggregateTypes: ReadonlySet<string> | undefined;
 
   constructor(name: string, parts: SubscriptionFeedParts) {
     this.name = name;
@@ -48,7 +56,7 @@ export class SubscriptionFeed {
     for (const [slice, { tenure }] of this.#slices) {
       if (tenures.some((each) => each.slice === slice && each.epoch === tenure.epoch)) continue;
       this.#slices.delete(slice);
-      this.#queue.drop(slice);
+      this.#queue.keep((dirty) => dirty.slice !== slice);
     }
     for (const tenure of tenures) {
       const isNew = !this.#slices.has(tenure.slice);
@@ -58,8 +66,14 @@ export class SubscriptionFeed {
     this.#changed.ring();
   }
 
+  /** Whether the subscriber may have anything to do with a stream; until it has said, it may with any. */
+  takes({ aggregateType }: Stream): boolean {
+    return this.#aggregateTypes?.has(aggregateType) !== false;
+  }
+
   /** Takes note of what a stream may hold. */
   offer(dirty: Dirty): void {
+    if (!this.takes(dirty)) return;
     const followed = this.#slices.get(dirty.slice);
     if (followed === undefined) return;
     const position = followed.positions.get(streamKey(dirty));
@@ -99,12 +113,10 @@ export class SubscriptionFeed {
   }
 
   async *changes(
-    { eventTypes, signal, toCheckpoint }: {
-      readonly eventTypes: ReadonlySet<string>;
-      readonly signal: AbortSignal;
-      readonly toCheckpoint: (page: number) => string;
-    },
+    { eventTypes, aggregateTypes, signal, toCheckpoint }: ChangesOptions,
   ): AsyncGenerator<Changes, void> {
+    this.#aggregateTypes = aggregateTypes;
+    this.#queue.keep((dirty) => this.takes(dirty));
     if (this.#loaded !== undefined && this.#loaded !== this.#tenures()) return;
     this.#run += 1;
     const run = this.#run;

@@ -16,6 +16,7 @@ export class Sweep {
   readonly #parts: SweepParts;
   readonly #slices = new Map<number, SliceSweep>();
   readonly #applied = new Set<string>();
+  readonly #underWay = new Map<string, Promise<boolean>>();
   readonly #stopping = new AbortController();
   readonly #working = new Set<Promise<void>>();
   readonly #poll: Poll;
@@ -45,7 +46,7 @@ export class Sweep {
     }
     for (const tenure of tenures) {
       if (this.#slices.has(tenure.slice) || this.#stopping.signal.aborted) continue;
-      const applied = (commitId: string) => this.#applied.has(commitId);
+      const applied = (commitId: string) => this.#underWay.get(commitId) ?? this.#applied.has(commitId);
       const sweep = new SliceSweep(tenure, { ...this.#parts, applied });
       this.#slices.set(tenure.slice, sweep);
       this.#run(`sweep of slice ${tenure.slice}`, () => sweep.run());
@@ -54,6 +55,16 @@ export class Sweep {
 
   slice(slice: number): SliceSweep | undefined {
     return this.#slices.get(slice);
+  }
+
+  /** A commit of this copy is about to be announced; to be told at its end whether it was applied. */
+  begin(commitId: string): (isApplied: boolean) => void {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#underWay.set(commitId, promise);
+    return (isApplied) => {
+      this.#underWay.delete(commitId);
+      resolve(isApplied);
+    };
   }
 
   /** Takes note of a commit that this copy made, and has told of. */
