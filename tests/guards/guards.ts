@@ -6,6 +6,8 @@ export type Guard = {
   readonly find: string;
   readonly replace: string;
   readonly test: string;
+  /** Of the test file, only the cases whose names have this text are run. */
+  readonly case?: string;
 };
 
 const BUS = "tests/engine/command_bus_test.ts";
@@ -152,8 +154,8 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "a document fits its schema",
-    file: "core/engine/projector.ts",
-    find: "asStored(projection.document.parse(after))",
+    file: "core/engine/projected.ts",
+    find: "asStored(document.parse(after))",
     replace: "after",
     test: SUBSCRIPTION,
   },
