@@ -42,7 +42,7 @@ export function postCreation(kernel: Kernel, served: Served): Handler {
     const { key } = accepted.headers;
     const { path } = served.module;
     const id = key === undefined ? kernel.runtime.newId() : derivedId(call.principal, { path, key });
-    const outcome = await execute(kernel, { ...requestOf(call, { served, id, accepted }), isFresh: true });
+    const outcome = await execute(kernel, requestOf(call, { served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key });
     const headers = { ...headersOf(outcome, { served, id }), location: `/${path}/${id}` };
     return json(call, { status: outcome.created ? 201 : 200, body: bodyOf(outcome, id), headers });
