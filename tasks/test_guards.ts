@@ -29,6 +29,10 @@ const onServer = cluster || scylla !== undefined;
 const chosen = [...guards, ...clusterGuards, ...feedGuards].filter(({ promise, file, test }) =>
   NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only))
 );
+if (chosen.length === 0) {
+  console.error(`expected guards with "${only}", found none${onServer ? "" : " that need no server: try --cluster"}`);
+  Deno.exit(1);
+}
 if (!await areNoticed(chosen)) Deno.exit(1);
 
 async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
@@ -36,7 +40,8 @@ async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
   const copy = await Deno.makeTempDir({ prefix: "annals-guards-" });
   try {
     await copySources(".", copy);
-    await edit(`${copy}/deno.json`, CASES, CHOSEN_CASES);
+    const places = await edit(`${copy}/deno.json`, CASES, CHOSEN_CASES);
+    if (places !== 1) throw new Error(`expected ${CASES} once in deno.json, found it ${places} times`);
     let noticed = 0;
     for (const guard of chosen) {
       const began = performance.now();

@@ -39,8 +39,8 @@ type Settled = Exclude<Decision, { is: "full" }> | { readonly is: "failed"; read
 type Batch = readonly [Waiting, ...Waiting[]];
 
 /**
- * Where a command creates, there is most likely nothing yet: an append as version 1 proves that guess, at less cost than
- * a read. What appends nothing is decided again on what is stored.
+ * Where a command creates, there is most likely nothing yet: an append as version 1 proves that guess, and costs less
+ * than a read. What appends nothing is decided again on what is stored.
  */
 type Base = { readonly aggregate: Aggregate; readonly from: "cache" | "guess" | "stream" };
 

@@ -127,7 +127,7 @@ describe("the feed of storage_scylla", () => {
     await cluster.session.define("TRUNCATE outbox_messages");
     const copy = await owner(cluster);
     await using reader = await openReader(copy);
-    await reader.until(9);
+    await soon(reader.until(9));
     for (const id of ["a", "b", "c"]) assertEquals(reader.numbersOf(id), [1, 2, 3]);
     await until(() => copy.leases.lowWater(A, "sample_v1") !== undefined);
   });
@@ -193,8 +193,9 @@ describe("the feed of storage_scylla", () => {
     const session = holdingBatches(cluster.session, () => gate.promise);
     const writer = await cluster.copy({ claim: false, rings: false, session });
     const late = Promise.withResolvers<string>();
+    const reads = countingReads(cluster.session);
     const fencing: CqlSession = {
-      ...cluster.session,
+      ...reads.session,
       async execute(statement, options) {
         if (statement.cql.startsWith("UPDATE event_store SET fence")) {
           gate.resolve();
@@ -207,6 +208,7 @@ describe("the feed of storage_scylla", () => {
     await using reader = await openReader(copy);
     await appendNext(copy.store, streamOf("b"), sampleEvents(1));
     await reader.until(1);
+    await reads.rest();
     writer.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) }).then(late.resolve, late.reject);
     assertEquals(await late.promise, "applied");
     await soon(reader.until(2));
