@@ -26,7 +26,10 @@ async function read(path: string): Promise<Report> {
 }
 
 function figureRows(): string[][] {
-  return (Object.keys(FIGURES) as FigureName[]).map((name) => {
+  const names = (Object.keys(FIGURES) as FigureName[]).filter((name) =>
+    name in before.figures || name in after.figures
+  );
+  return names.map((name) => {
     const [old, fresh] = [median(before.figures[name] ?? []), median(after.figures[name] ?? [])];
     return [FIGURES[name].name, short(old), short(fresh), short(fresh / old), verdict(FIGURES[name], fresh)];
   });

@@ -6,7 +6,10 @@ export type Figure = {
   readonly aim: number;
 };
 
-/** The figures, what each must reach, and what it should. Ratios are taken within a round. */
+/**
+ * The figures of the embedded store and of the cluster store, what each must reach, and what it should. Ratios are
+ * taken within a round.
+ */
 export const FIGURES = {
   commands: { name: "durable commands/s / echo's, 128 connections", better: "more", floor: 0.15, aim: 0.3 },
   orders: { name: "the same with orders and Idempotency-Keys", better: "more", floor: 0.15, aim: 0.3 },
@@ -18,6 +21,11 @@ export const FIGURES = {
   replay: { name: "projection replayed, events/s / raw loop's", better: "more", floor: 0.5, aim: 0.8 },
   start: { name: "start to first accepted command", unit: "ms", better: "less", floor: 600, aim: 300 },
   memory: { name: "memory after many commands less after a fifth", unit: "MB", better: "less", floor: 64, aim: 16 },
+  clusterCommands: { name: "commands/s on CQL / raw driver's commits/s", better: "more", floor: 0.6, aim: 0.85 },
+  visibleP50: { name: "acknowledged to visible, quarter load, p50", unit: "ms", better: "less", floor: 150, aim: 60 },
+  visibleP99: { name: "the same, p99", unit: "ms", better: "less", floor: 1_000, aim: 300 },
+  clusterReplay: { name: "events/s replayed from CQL / raw scan and upsert's", better: "more", floor: 0.4, aim: 0.7 },
+  idleRequests: { name: "requests/s of an idle copy at the database", better: "less", floor: 200, aim: 50 },
 } as const satisfies Record<string, Figure>;
 
 export type FigureName = keyof typeof FIGURES;

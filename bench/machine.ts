@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import deno from "../deno.json" with { type: "json" };
 import { wrkVersion } from "./load.ts";
 import { cat } from "./process.ts";
 
@@ -23,6 +24,9 @@ export async function describeMachine(): Promise<Readonly<Record<string, string>
     wrk,
   };
 }
+
+/** The driver of the cluster store, as the service gets it. */
+export const DRIVER = deno.imports["cassandra-driver"].replace("npm:", "");
 
 /**
  * The journal as the service's own file has it. How often a connection syncs is not kept in the file: the service asks

@@ -60,20 +60,26 @@ export class Child implements AsyncDisposable {
   }
 }
 
-const [, RUN = "", ...START_ARGS] = deno.tasks.start.command.split(" ");
-
 /** The engine's settings that the service runs with, for programs that are compared with it. */
-export const V8_FLAGS: readonly string[] = START_ARGS.filter((arg) => arg.startsWith("--v8-flags="));
+export const V8_FLAGS: readonly string[] = argsOf("start").filter((arg) => arg.startsWith("--v8-flags="));
 
 export type Service = Child & { readonly url: string; readonly operatorUrl: string };
+
+export type ServiceOptions = {
+  /** For Deno, beside those of the task. */
+  readonly flags?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** `start` when left out. */
+  readonly task?: "start" | "start:cluster";
+};
 
 /** Starts the service by the flags of its task, on free ports of loopback and on a directory below `data/`. */
 export async function startService(
   directory: string,
-  { flags = [], environment = {} }: { flags?: readonly string[]; environment?: Readonly<Record<string, string>> } = {},
+  { flags = [], environment = {}, task = "start" }: ServiceOptions = {},
 ): Promise<Service> {
   const child = await Child.start({
-    args: [RUN, ...flags, ...START_ARGS],
+    args: ["run", ...flags, ...argsOf(task)],
     environment: { HOST: "127.0.0.1", PORT: "0", METRICS_PORT: "0", DATA_DIR: directory, ...environment },
     ready: /service +(http:\S+)\n +operators +(http:\S+)\/metrics\n/,
   });
@@ -87,6 +93,11 @@ export async function scratchDirectory(prefix: string) {
   const made = await Deno.makeTempDir({ dir: "data", prefix: `${prefix}-` });
   const path = `data/${made.split("/").at(-1)}`;
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Of `deno run`. */
+function argsOf(task: "start" | "start:cluster"): readonly string[] {
+  return deno.tasks[task].command.split(" ").slice(2);
 }
 
 function surroundings(): Record<string, string> {

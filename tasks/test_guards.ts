@@ -1,58 +1,120 @@
 import { parseArgs } from "node:util";
+import { clusterGuards } from "../tests/guards/cluster_guards.ts";
+import { feedGuards } from "../tests/guards/feed_guards.ts";
 import { type Guard, guards } from "../tests/guards/guards.ts";
+import { type Server, serverAt, startServer } from "./cluster/server.ts";
 
 /**
  * Takes each guard away, one at a time in a copy of the sources, and expects its test to fail: a promise whose guard
- * can go unnoticed is not tested. `--only=TEXT` takes the guards whose promise has the text.
+ * can go unnoticed is not tested. Without options those whose test needs nothing; with `--cluster` those whose test
+ * needs a server, on a Cassandra of this run; with `--scylla=IP:PORT` the same on that one. `--only=TEXT` takes the
+ * guards whose promise, file or test has the text, and `--show` shows how their tests fail.
  */
 const HANGS_AFTER_MS = 60_000;
-const { values: { only } } = parseArgs({ options: { only: { type: "string", default: "" } } });
-const copy = await Deno.makeTempDir({ prefix: "annals-guards-" });
-const failures: string[] = [];
-try {
-  await copySources(".", copy);
-  const chosen = guards.filter(({ promise }) => promise.includes(only));
-  for (const guard of chosen) {
-    const fault = await faultOf(guard, copy);
-    console.log(
-      `${fault === undefined ? "guarded" : "FAULT  "}  ${guard.promise}${fault === undefined ? "" : `: ${fault}`}`,
-    );
-    if (fault !== undefined) failures.push(guard.promise);
-  }
-  console.log(`${chosen.length - failures.length} passed, ${failures.length} failed`);
-} finally {
-  await Deno.remove(copy, { recursive: true });
-}
-if (failures.length > 0) Deno.exit(1);
+const NEEDS_SERVER = /_cluster_test\.ts$/;
+const CASES = '"@std/testing/bdd": "./tests/std/testing/bdd.ts"';
+const CHOSEN_CASES = '"@std/testing/bdd": "./tests/guards/chosen_cases.ts"';
+/** In the report of a run that began with a test. */
+const RAN = /<testsuites [^>]*tests="[1-9]/;
 
-async function faultOf({ file, find, replace, test }: Guard, root: string): Promise<string | undefined> {
-  const path = `${root}/${file}`;
-  const source = await Deno.readTextFile(path);
-  const places = source.split(find).length - 1;
-  if (places !== 1) return `expected its text once in ${file}, found it ${places} times`;
+const { values: { only, cluster, scylla, show } } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    cluster: { type: "boolean", default: false },
+    scylla: { type: "string" },
+    show: { type: "boolean", default: false },
+  },
+});
+const onServer = cluster || scylla !== undefined;
+const chosen = [...guards, ...clusterGuards, ...feedGuards].filter(({ promise, file, test }) =>
+  NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only))
+);
+if (chosen.length === 0) {
+  console.error(`expected guards with "${only}", found none${onServer ? "" : " that need no server: try --cluster"}`);
+  Deno.exit(1);
+}
+if (!await areNoticed(chosen)) Deno.exit(1);
+
+async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
+  await using server = onServer ? await openServer() : undefined;
+  const copy = await Deno.makeTempDir({ prefix: "annals-guards-" });
   try {
-    await Deno.writeTextFile(path, source.replace(find, () => replace));
-    return await passes(test, root) ? `${test} passes without it` : undefined;
+    await copySources(".", copy);
+    const places = await edit(`${copy}/deno.json`, CASES, CHOSEN_CASES);
+    if (places !== 1) throw new Error(`expected ${CASES} once in deno.json, found it ${places} times`);
+    let noticed = 0;
+    for (const guard of chosen) {
+      const began = performance.now();
+      const fault = await faultOf(guard, { root: copy, server });
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      console.log(
+        fault === undefined ? `guarded  ${guard.promise} (${seconds} s)` : `FAULT    ${guard.promise}: ${fault}`,
+      );
+      if (fault === undefined) noticed += 1;
+    }
+    console.log(`${noticed} passed, ${chosen.length - noticed} failed`);
+    return noticed === chosen.length;
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+}
+
+async function openServer(): Promise<Server> {
+  const [, host = "", port = ""] = /^(\d+(?:\.\d+){3}):(\d{1,5})$/.exec(scylla ?? "") ?? [];
+  if (scylla !== undefined && host === "") throw new Error(`Cannot use --scylla=${scylla}: expected IP:PORT`);
+  return scylla === undefined ? await startServer() : serverAt({ host, port: Number(port) });
+}
+
+type Place = { readonly root: string; readonly server: Server | undefined };
+
+async function faultOf(guard: Guard, { root, server }: Place): Promise<string | undefined> {
+  const path = `${root}/${guard.file}`;
+  const source = await Deno.readTextFile(path);
+  try {
+    const places = await edit(path, guard.find, guard.replace);
+    if (places !== 1) return `expected its text once in ${guard.file}, found it ${places} times`;
+    const fault = await noticing(guard, { root, server });
+    const obituary = await server?.obituary();
+    await server?.mend();
+    return obituary === undefined ? fault : `the server has died:\n${obituary}`;
   } finally {
     await Deno.writeTextFile(path, source);
   }
 }
 
+/** How often the text stands in the file, which is edited where it does once. */
+async function edit(path: string, find: string, replace: string): Promise<number> {
+  const source = await Deno.readTextFile(path);
+  const places = source.split(find).length - 1;
+  if (places === 1) await Deno.writeTextFile(path, source.replace(find, () => replace));
+  return places;
+}
+
 /** A removed guard may leave an unused name behind, so types are not checked; a test that hangs has noticed, too. */
-async function passes(test: string, root: string): Promise<boolean> {
+async function noticing({ test, case: name = "" }: Guard, { root, server }: Place): Promise<string | undefined> {
+  const hosts = ["127.0.0.1", "localhost", ...server === undefined ? [] : [server.host]];
+  const report = `${root}/guard.xml`;
+  await Deno.writeTextFile(report, "");
   const child = new Deno.Command("deno", {
     args: [
       ...["test", "--no-check", "--no-prompt", "--sanitize-ops", "--sanitize-resources", "--allow-env", "--allow-read"],
-      ...["--allow-write", "--allow-net=127.0.0.1,localhost", "--allow-run=deno,sh,cat,curl,prlimit", test],
+      ...["--allow-write", `--allow-net=${[...new Set(hosts)]}`, "--allow-run=deno,sh,cat,curl,prlimit"],
+      ...[`--junit-path=${report}`, test],
     ],
     cwd: root,
-    stdout: "null",
-    stderr: "null",
+    env: { ...server?.environment(), GUARD_CASE: name },
+    stdout: show ? "inherit" : "null",
+    stderr: show ? "inherit" : "null",
   }).spawn();
-  const hangs = setTimeout(() => child.kill("SIGKILL"), HANGS_AFTER_MS);
+  let hangs = false;
+  const timer = setTimeout(() => {
+    hangs = true;
+    child.kill("SIGKILL");
+  }, HANGS_AFTER_MS);
   const { success } = await child.status;
-  clearTimeout(hangs);
-  return success;
+  clearTimeout(timer);
+  if (success) return `${test} passes without it`;
+  return hangs || RAN.test(await Deno.readTextFile(report)) ? undefined : `${test} cannot even start without it`;
 }
 
 async function copySources(from: string, to: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { type ClientOptions, types } from "cassandra-driver";
+import { type ClientOptions, policies, types } from "cassandra-driver";
 
 /** The driver as the service sets it, and nothing around it. */
 export function clientOptions(address: string, keyspace?: string): ClientOptions {
@@ -7,6 +7,11 @@ export function clientOptions(address: string, keyspace?: string): ClientOptions
     localDataCenter: "datacenter1",
     ...(keyspace === undefined ? {} : { keyspace }),
     encoding: { useBigIntAsLong: true, map: Map },
+    policies: {
+      retry: new policies.retry.FallthroughRetryPolicy(),
+      // The server's time; the driver's types do not know that null means so.
+      timestampGeneration: null as unknown as policies.timestampGeneration.TimestampGenerator,
+    },
     protocolOptions: { maxVersion: 4 },
     queryOptions: {
       consistency: types.consistencies.localQuorum,

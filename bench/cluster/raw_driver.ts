@@ -20,6 +20,10 @@ Deno.serve({
   onListen: ({ hostname, port }) => console.log(`raw http://${hostname}:${port} ready`),
 }, async (request) => {
   const { pathname, searchParams } = new URL(request.url);
-  const result = await works[pathname]?.((name) => Number(searchParams.get(name)));
-  return Response.json(result ?? null);
+  try {
+    const result = await works[pathname]?.((name) => Number(searchParams.get(name)));
+    return Response.json(result ?? null);
+  } catch (error) {
+    return new Response(String(error), { status: 500 });
+  }
 });

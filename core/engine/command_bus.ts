@@ -7,8 +7,6 @@ import type { Served } from "./registry.ts";
 export type CommandRequest = {
   readonly served: Served;
   readonly id: string;
-  /** The id was made for this command: nothing is stored under it, unless the command comes again. */
-  readonly isFresh?: boolean;
   /** As `parseCommand` gave it. */
   readonly command: Message;
   readonly principal: Principal;

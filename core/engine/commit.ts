@@ -38,7 +38,10 @@ const KEYED_WITHIN_MS = 10_000;
 type Settled = Exclude<Decision, { is: "full" }> | { readonly is: "failed"; readonly error: unknown };
 type Batch = readonly [Waiting, ...Waiting[]];
 
-/** Under a fresh id there should be nothing: an append as version 1 proves a guess, at less cost than a read. */
+/**
+ * Where a command creates, there is most likely nothing yet: an append as version 1 proves that guess, and costs less
+ * than a read. What appends nothing is decided again on what is stored.
+ */
 type Base = { readonly aggregate: Aggregate; readonly from: "cache" | "guess" | "stream" };
 
 /**
@@ -47,17 +50,16 @@ type Base = { readonly aggregate: Aggregate; readonly from: "cache" | "guess" | 
  */
 export async function commitTogether(parts: CommandBusParts, key: string, batch: Batch): Promise<number> {
   const keyed = parts.store.attempt === undefined ? undefined : beginAttempt(parts, batch);
-  let mayGuess = batch[0].request.isFresh === true;
+  const { served, command } = batch[0].request;
+  let mayGuess = served.module.creates.includes(command.type);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS;) {
     try {
       const base = baseInMemory(parts, key, { batch, mayGuess }) ?? await loadBase(parts, batch);
       const answered = await commitOn(parts, key, { batch, base, keyed });
       if (answered > 0) return answered;
       parts.cache.drop(key);
-      if (base.from === "guess") {
-        mayGuess = false;
-        continue;
-      }
+      mayGuess = false;
+      if (base.from === "guess") continue;
     } catch (error) {
       parts.cache.drop(key);
       for (const waiting of batch) fail(parts, waiting, error);

@@ -22,6 +22,8 @@ export function kernel(found: readonly FoundModule[]) {
   const registry = createRegistry(found);
   return definePlugin({
     name: "kernel",
+    /** A read model with a new index over many documents is not served before it has them all. */
+    startTimeoutMs: Infinity,
     provides: { registry: registryRef, commandBus: commandBusRef, queries: queriesRef, projectors: subscriberRef },
     requires: {
       store: eventStoreRef,

@@ -7,7 +7,7 @@ import { messageOf } from "./aggregate.ts";
 import type { Demand } from "./demand.ts";
 import { jsonSize } from "./json_size.ts";
 import { keysOf, keysOrNone, storedForm } from "./projected.ts";
-import type { ServedView } from "./registry.ts";
+import { handledTypes, type ServedView } from "./registry.ts";
 import { SharedUnit } from "./shared_documents.ts";
 
 type Documents = ReadonlyMap<string, KnownDocument>;
@@ -26,13 +26,13 @@ export function createProjector(
   view: ServedView,
   { readModels, demand }: { readonly readModels: ReadModels; readonly demand: Demand },
 ): Subscriber {
-  const { projection: { on }, model } = view;
-  const handled = Object.keys(on).filter((type) => on[type] !== undefined);
+  const { projection, model, aggregateTypes } = view;
   const documents = new DocumentCache(view, readModels);
   const isShared = model.sources === "many" && !readModels.soleWriter;
   return {
     name: model.incarnation,
-    eventTypes: new Set(handled),
+    eventTypes: new Set(handledTypes(projection)),
+    ...aggregateTypes && { aggregateTypes },
     progress: readModels.progress,
     async begin(events) {
       if (isShared) return await SharedUnit.begin(view, readModels, events);
@@ -110,7 +110,8 @@ class DocumentCache {
       else known.set(key, cached);
     }
     if (missing.length === 0) return known;
-    for (const [key, stored] of await this.#readModels.known(this.#view.model, missing)) known.set(key, stored);
+    const stored = await this.#readModels.known(this.#view.model, missing);
+    for (const key of missing) known.set(key, stored.get(key) ?? NONE);
     return known;
   }
 

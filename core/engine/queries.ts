@@ -153,11 +153,12 @@ async function aggregateAt(
 
 async function whenShown(
   { store, readModels: { progress }, runtime, demand, stopping }: QueriesParts,
-  { model: { incarnation: subscription } }: ServedView,
+  { model: { incarnation: subscription }, aggregateTypes }: ServedView,
   shown: Shown | undefined,
 ): Promise<"passed" | "behind" | "parked"> {
   if (shown === undefined) return "passed";
   const { write, timeoutMs } = shown;
+  if (aggregateTypes?.has(write.aggregateType) === false) return "passed";
   const standingNow = async () => {
     const standing = await progress.standing(subscription, write);
     return standing.is === "parked" && standing.parked.attempts < MAX_TRIES ? "behind" : standing.is;

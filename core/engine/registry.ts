@@ -14,7 +14,13 @@ export type Served = FoundModule & {
   readonly events: ReadonlyMap<string, z.ZodType<Message>>;
 };
 
-export type ServedView = { readonly projection: Projection; readonly served: Served; readonly model: ReadModel };
+export type ServedView = {
+  readonly projection: Projection;
+  readonly served: Served;
+  readonly model: ReadModel;
+  /** Of which kinds of aggregates it shows anything; undefined when that cannot be told from the modules found. */
+  readonly aggregateTypes: ReadonlySet<string> | undefined;
+};
 
 /** Everything that was declared, by the names used from outside. */
 export type Registry = {
@@ -66,7 +72,10 @@ export function createRegistry(found: readonly FoundModule[]): Registry {
     return { ...each, commands: strict(each.module.commands), events: strict(each.module.events) };
   });
   const views = modules.flatMap((served) =>
-    (served.module.projections ?? []).map((projection) => [projection.name, serveView(served, projection)] as const)
+    (served.module.projections ?? []).map((projection) => {
+      const aggregateTypes = aggregateTypesOf(modules, handledTypes(projection));
+      return [projection.name, { ...serveView(served, projection), aggregateTypes }] as const;
+    })
   );
   return {
     modules,
@@ -146,8 +155,19 @@ function withType(type: string, shape: Shape): z.ZodType<Message> {
   return schema as z.ZodType<Message>;
 }
 
-function serveView(served: Served, projection: Projection): ServedView {
+function serveView(served: Served, projection: Projection): Omit<ServedView, "aggregateTypes"> {
   const incarnation = `${projection.name}_v${projection.version}`;
   const sources = projection.key === undefined ? "one" : "many";
   return { projection, served, model: { incarnation, indexes: projection.indexes ?? {}, sources } };
+}
+
+/** The events that change the projection's documents. */
+export function handledTypes({ on }: Projection): readonly string[] {
+  return Object.keys(on).filter((type) => on[type] !== undefined);
+}
+
+/** The modules that declare these events; undefined when one of them is not declared by any that was found. */
+function aggregateTypesOf(modules: readonly Served[], types: readonly string[]): ReadonlySet<string> | undefined {
+  const owners = types.map((type) => modules.find(({ events }) => events.has(type))?.module.name);
+  return owners.includes(undefined) ? undefined : new Set(owners.filter((name) => name !== undefined));
 }

@@ -92,6 +92,7 @@ export class Subscription {
       subscription: this.name,
       after: this.#checkpoint,
       eventTypes: this.#subscriber.eventTypes,
+      aggregateTypes: this.#subscriber.aggregateTypes,
       signal: AbortSignal.any([signal, ended.signal]),
     })[Symbol.asyncIterator]();
     try {

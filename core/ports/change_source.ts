@@ -12,13 +12,15 @@ export type ChangeSource = {
   /**
    * What the subscription has not made durable, then what is appended from now on. `after` is the checkpoint that its
    * progress gave; each later page counts only once its checkpoint is durable. Events of other types are left out, but
-   * checkpoints pass them too: a page may be empty. Ends when the signal aborts, and earlier when other aggregates have
+   * checkpoints pass them too: a page may be empty. Of other kinds of aggregates than these, where they are given,
+   * progress may say nothing at all. Ends when the signal aborts, and earlier when other aggregates have
    * come into this process's care: then the progress is to be loaded again, before going on.
    */
   changes(options: {
     readonly subscription: string;
     readonly after: Checkpoint | null;
     readonly eventTypes: ReadonlySet<string>;
+    readonly aggregateTypes?: ReadonlySet<string> | undefined;
     readonly signal: AbortSignal;
   }): AsyncIterable<Changes>;
   backlog(options: { readonly subscription: string; readonly after: Checkpoint | null }): Promise<Backlog>;

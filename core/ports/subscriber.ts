@@ -10,6 +10,8 @@ export type Subscriber = {
   /** Unique and lasting: progress is kept under it. */
   readonly name: string;
   readonly eventTypes: ReadonlySet<string>;
+  /** The only kinds of aggregates that have such events; left out: any may. */
+  readonly aggregateTypes?: ReadonlySet<string>;
   readonly progress: Progress;
   /** Called before the progress is loaded, at the start and whenever somebody else may have worked on in between. */
   resume?(): void;

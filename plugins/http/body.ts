@@ -13,7 +13,7 @@ const DECODER = new TextDecoder("utf-8", { fatal: true });
 /** Reads one JSON value, within the limits and in time. Whatever ends the body early counts as not in time. */
 export async function readBody(
   request: Request,
-  { limits, deadlines }: { limits: BodyLimits; deadlines: Deadlines },
+  { limits, bodyDeadlines }: { limits: BodyLimits; bodyDeadlines: Deadlines },
 ): Promise<Body | Problem> {
   const wrongType = refuseType(request.headers);
   if (wrongType !== undefined) return wrongType;
@@ -21,7 +21,7 @@ export async function readBody(
   if (length !== null && Number(length) > limits.bytes) return tooLarge(limits);
   let bytes: Bytes | "too_large" | "late";
   try {
-    bytes = await deadlines.race(length === null ? readAtMost(request, limits.bytes) : request.bytes());
+    bytes = await bodyDeadlines.race(length === null ? readAtMost(request, limits.bytes) : request.bytes());
   } catch {
     bytes = "late";
   }

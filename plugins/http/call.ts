@@ -27,7 +27,8 @@ export type Kernel = {
   readonly lifecycle: Lifecycle;
   readonly runtime: Runtime;
   readonly log: Log;
-  readonly deadlines: Deadlines;
+  readonly bodyDeadlines: Deadlines;
+  readonly commandDeadlines: Deadlines;
   readonly traffic: Traffic;
   readonly live: LiveStreams;
   readonly hub: LiveHub;

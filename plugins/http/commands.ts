@@ -23,7 +23,7 @@ export function postCommand(kernel: Kernel, served: Served): Handler {
     }
     const accepted = await accept(kernel, { call, served, types });
     if (accepted.is === "problem") return accepted;
-    const outcome = await kernel.commandBus.execute(requestOf(call, { served, id, accepted }));
+    const outcome = await execute(kernel, requestOf(call, { served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key: accepted.headers.key });
     return json(call, {
       status: outcome.created ? 201 : 200,
@@ -42,10 +42,7 @@ export function postCreation(kernel: Kernel, served: Served): Handler {
     const { key } = accepted.headers;
     const { path } = served.module;
     const id = key === undefined ? kernel.runtime.newId() : derivedId(call.principal, { path, key });
-    const outcome = await kernel.commandBus.execute({
-      ...requestOf(call, { served, id, accepted }),
-      isFresh: true,
-    });
+    const outcome = await execute(kernel, requestOf(call, { served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key });
     const headers = { ...headersOf(outcome, { served, id }), location: `/${path}/${id}` };
     return json(call, { status: outcome.created ? 201 : 200, body: bodyOf(outcome, id), headers });
@@ -69,6 +66,12 @@ async function accept(
   if (parsed.is === "invalid") return problem("invalid_body", { errors: fieldErrors(parsed.issues) });
   if (parsed.is === "unknown_command" || !types.includes(parsed.command.type)) return unknownCommand(types);
   return { is: "accepted", headers, command: parsed.command };
+}
+
+/** A store that hangs leaves nobody without an answer; what was begun may still be stored. */
+async function execute({ commandBus, commandDeadlines }: Kernel, request: CommandRequest): Promise<CommandOutcome> {
+  const outcome = await commandDeadlines.race(commandBus.execute(request));
+  return outcome === "late" ? { is: "outcome_unknown" } : outcome;
 }
 
 function requestOf(

@@ -13,6 +13,7 @@ export const config = z.object({
     }).optional(),
   BODY_LIMIT_BYTES: wholeNumber({ fallback: 256 * 1024, max: 64 * 1024 * 1024 }),
   BODY_TIMEOUT_MS: wholeNumber({ fallback: 5_000, max: 60_000 }),
+  COMMAND_TIMEOUT_MS: wholeNumber({ fallback: 15_000, max: 25_000 }),
   JSON_DEPTH_LIMIT: wholeNumber({ fallback: 32, max: 1_000 }),
   JSON_KEYS_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),
   LIVE_STREAM_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),

@@ -60,7 +60,8 @@ export default definePlugin({
       ...services,
       broker,
       ...createLive(services, config),
-      deadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
+      bodyDeadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
+      commandDeadlines: new Deadlines(services.runtime, config.COMMAND_TIMEOUT_MS),
       traffic: new Traffic(),
       limits: {
         bytes: config.BODY_LIMIT_BYTES,
@@ -84,7 +85,8 @@ export default definePlugin({
       async stop(signal) {
         kernel.live.close();
         await Promise.all([publicDoor.stop(signal), operatorDoor.stop(signal)]);
-        kernel.deadlines.stop();
+        kernel.bodyDeadlines.stop();
+        kernel.commandDeadlines.stop();
       },
     };
   },

@@ -13,7 +13,8 @@ export function createChangeSource(parts: ChangeSourceParts): ScyllaChangeSource
   const { feed } = parts;
   const watches = new Set<Watch>();
   return {
-    changes: ({ subscription, eventTypes, signal }) => feed.changes(subscription, { eventTypes, signal }),
+    changes: ({ subscription, eventTypes, aggregateTypes, signal }) =>
+      feed.changes(subscription, { eventTypes, aggregateTypes, signal }),
     async backlog({ subscription, after }) {
       return feed.backlog(subscription, after);
     },

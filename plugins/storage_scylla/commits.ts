@@ -17,7 +17,11 @@ export type CommitParts = AnnouncerParts & {
   /** How long an unknown outcome is followed up; well below the 30 s after which a feed closes the stream to it. */
   readonly settleMs: number;
   readonly onCommit?: OnCommit;
+  readonly onAnnounce?: OnAnnounce;
 };
+
+/** Told that a commit is about to be announced; what it returns is called once, with whether it was applied. */
+export type OnAnnounce = (commitId: string) => (isApplied: boolean) => void;
 
 /** Told of a commit that was applied, and its events as the store gives them back. */
 export type OnCommit = (
@@ -51,8 +55,20 @@ const LONGEST_DELAY_MS = 500;
  */
 export async function commitEvents(parts: CommitParts, commit: Commit): Promise<AppendOutcome> {
   parts.clock.requireAgreement();
-  const { stream, head, events, closing } = commit;
   const commitId = parts.runtime.newId();
+  const end = parts.onAnnounce?.(commitId);
+  let isApplied = false;
+  try {
+    const outcome = await announceAndStore(parts, commit, commitId);
+    isApplied = outcome === "applied";
+    return outcome;
+  } finally {
+    end?.(isApplied);
+  }
+}
+
+async function announceAndStore(parts: CommitParts, commit: Commit, commitId: string): Promise<AppendOutcome> {
+  const { stream, head, events, closing } = commit;
   const deadlineMs = parts.runtime.monotonicMs() + parts.settleMs;
   const announcement = { stream, head, commitId, count: events.length };
   await untilKnown({ ...parts, deadlineMs, mayBeUnknown: false }, () => announce(parts, announcement));

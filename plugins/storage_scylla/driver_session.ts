@@ -40,6 +40,7 @@ export async function openDriverSession(options: DriverSessionOptions): Promise<
     await client.connect();
   } catch (error) {
     await client.shutdown();
+    endControl(client);
     throw toConnectError(error, options);
   }
   return sessionOf(client);
@@ -53,6 +54,13 @@ function endForgottenHosts(client: Client): void {
   client.on("hostRemove", (host) => {
     if ("shutdown" in host && typeof host.shutdown === "function") host.shutdown(false);
   });
+}
+
+/** Where `connect()` has failed, `shutdown()` (4.10) ends nothing: what began to read the schema would wait on. */
+function endControl(client: Client): void {
+  const control: unknown = "controlConnection" in client ? client.controlConnection : undefined;
+  if (typeof control !== "object" || control === null || !("shutdown" in control)) return;
+  if (typeof control.shutdown === "function") control.shutdown();
 }
 
 function clientOptions(options: DriverSessionOptions): DseClientOptions {
@@ -130,10 +138,14 @@ async function* pagesOf(
   } while (pageState !== null);
 }
 
-function readOptions({ consistency, pageSize }: ReadOptions): QueryOptions {
+function readOptions({ consistency, scope, pageSize, timeoutMs }: ReadOptions): QueryOptions {
+  const isWide = scope === "cluster";
+  const serial = isWide ? consistencies.serial : consistencies.localSerial;
   return {
-    ...(consistency === "serial" ? { consistency: consistencies.localSerial } : {}),
+    ...(isWide ? { consistency: consistencies.quorum, serialConsistency: serial } : {}),
+    ...(consistency === "serial" ? { consistency: serial } : {}),
     ...(pageSize === undefined ? {} : { fetchSize: pageSize }),
+    ...(timeoutMs === undefined ? {} : { readTimeout: timeoutMs }),
   };
 }
 

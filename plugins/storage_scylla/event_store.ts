@@ -1,7 +1,7 @@
 import type { EventStore, NewEvent } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { headAt, KeyedAttempt } from "./attempts.ts";
-import { commitEvents, type OnCommit } from "./commits.ts";
+import { commitEvents, type OnAnnounce, type OnCommit } from "./commits.ts";
 import type { DatabaseClock } from "./database_clock.ts";
 import { type Layout, maxEventsPerCommit } from "./partitions.ts";
 import type { CqlSession } from "./session.ts";
@@ -15,6 +15,7 @@ export type EventStoreParts = {
   readonly layout: Layout;
   readonly settleMs?: number;
   readonly onCommit?: OnCommit;
+  readonly onAnnounce?: OnAnnounce;
 };
 
 const SETTLE_MS = 10_000;

@@ -127,7 +127,7 @@ describe("the feed of storage_scylla", () => {
     await cluster.session.define("TRUNCATE outbox_messages");
     const copy = await owner(cluster);
     await using reader = await openReader(copy);
-    await reader.until(9);
+    await soon(reader.until(9));
     for (const id of ["a", "b", "c"]) assertEquals(reader.numbersOf(id), [1, 2, 3]);
     await until(() => copy.leases.lowWater(A, "sample_v1") !== undefined);
   });
@@ -162,20 +162,186 @@ describe("the feed of storage_scylla", () => {
       await before[Symbol.asyncDispose]();
       await first[Symbol.asyncDispose]();
       for (const id of ["b", "c"]) await appendNext(first.store, streamOf(id), sampleEvents(1));
-      for (let slice = 0; slice < LAYOUT.slices; slice += 1) {
-        const cql = "UPDATE leases SET low_water = ? WHERE scope = ? AND slice = ? IF EXISTS";
-        const values = [lowWater(minuteOf(first.clock.nowMs())), cluster.scope, slice];
-        const [row] = await cluster.session.execute({ cql, values });
-        assertEquals(row?.["[applied]"], true);
-      }
+      await setLowWater(cluster, lowWater(minuteOf(first.clock.nowMs())));
       await using after = await openReader(await owner(cluster));
-      await after.until(2);
+      await soon(after.until(2));
       await appendNext(first.store, streamOf("a"), sampleEvents(1));
-      await after.until(3);
+      await soon(after.until(3));
       assertEquals(after.told.map(placeOf).toSorted(), ["a/3", "b/3", "c/1"]);
     });
   }
+
+  it("scans when its low water is of before what is still announced", async () => {
+    await using cluster = await clusters.open();
+    const first = await owner(cluster);
+    await using before = await openReader(first);
+    await appendNext(first.store, streamOf("a"), sampleEvents(2));
+    await before.until(2);
+    await before[Symbol.asyncDispose]();
+    await first[Symbol.asyncDispose]();
+    for (const id of ["a", "b"]) await appendNext(first.store, streamOf(id), sampleEvents(1));
+    await cluster.session.define("TRUNCATE outbox_messages");
+    await setLowWater(cluster, damages["is of long ago"](minuteOf(first.clock.nowMs())));
+    await using after = await openReader(await owner(cluster));
+    await soon(after.until(2));
+    assertEquals(after.told.map(placeOf).toSorted(), ["a/3", "b/1"]);
+  });
+
+  it("tells a commit that comes at the moment in which it was to be shut out", async () => {
+    await using cluster = await clusters.open();
+    const gate = Promise.withResolvers<void>();
+    const session = holdingBatches(cluster.session, () => gate.promise);
+    const writer = await cluster.copy({ claim: false, rings: false, session });
+    const late = Promise.withResolvers<string>();
+    const reads = countingReads(cluster.session);
+    const fencing: CqlSession = {
+      ...reads.session,
+      async execute(statement, options) {
+        if (statement.cql.startsWith("UPDATE event_store SET fence")) {
+          gate.resolve();
+          await late.promise;
+        }
+        return await cluster.session.execute(statement, options);
+      },
+    };
+    const copy = await owner(cluster, { times: IMPATIENT, rings: false, session: fencing });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("b"), sampleEvents(1));
+    await reader.until(1);
+    await reads.rest();
+    writer.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) }).then(late.resolve, late.reject);
+    assertEquals(await late.promise, "applied");
+    await soon(reader.until(2));
+    assertEquals(reader.told.map(placeOf), ["b/1", "a/1"]);
+  });
+
+  it("tells a new subscription from the first event on, whichever it hears of first", async () => {
+    await using cluster = await clusters.open();
+    const gate = Promise.withResolvers<void>();
+    const session: CqlSession = {
+      ...cluster.session,
+      async *pages(statement, options) {
+        if (statement.cql.includes("FROM event_store WHERE token")) await gate.promise;
+        yield* cluster.session.pages(statement, options);
+      },
+    };
+    const copy = await owner(cluster, { rings: false, session });
+    await using other = await openReader(copy, { name: "other_v1" });
+    const seen = other.until(3);
+    for (let count = 0; count < 3; count += 1) await appendNext(copy.store, streamOf("a"), sampleEvents(1));
+    await seen;
+    await using reader = await openReader(copy);
+    const told = reader.until(4);
+    await appendNext(copy.store, streamOf("a"), sampleEvents(1));
+    await soon(told).finally(gate.resolve);
+    assertEquals(reader.told.map(placeOf), ["a/1", "a/2", "a/3", "a/4"]);
+  });
+
+  it("finds what is announced late in the minute's later reads, and passes it only after the last", async () => {
+    await using cluster = await clusters.open();
+    const reads = countingReads(cluster.session);
+    let aheadMs = 0;
+    const copy = await owner(cluster, { rings: false, aheadMs: () => aheadMs, session: reads.session });
+    const writer = await cluster.copy({ claim: false, rings: false });
+    await using reader = await openReader(copy);
+    await appendNext(writer.store, streamOf("b"), sampleEvents(1));
+    await reader.until(1);
+    await reads.rest();
+    aheadMs = MINUTE_MS / 2;
+    await reads.polls(2);
+    const minute = minuteOf(writer.clock.nowMs());
+    await appendNext(writer.store, streamOf("a"), sampleEvents(1));
+    aheadMs = MINUTE_MS + 6_000;
+    await soon(reader.until(2));
+    aheadMs = 2 * MINUTE_MS + 6_000;
+    await reads.rest();
+    await appendNext(writer.store, streamOf("a"), sampleEvents(1));
+    await reads.rest();
+    assert((copy.leases.lowWater(A, SETTLED) ?? 0) <= minute);
+    aheadMs = 13 * MINUTE_MS;
+    await soon(reader.until(3));
+    await until(() => (copy.leases.lowWater(A, SETTLED) ?? 0) > minute);
+    assertEquals(reader.told.map(placeOf), ["b/1", "a/1", "a/2"]);
+  });
+
+  it("passes no minute for a subscription that was shown it and has not made it durable", async () => {
+    await using cluster = await clusters.open();
+    let aheadMs = 0;
+    const copy = await owner(cluster, { aheadMs: () => aheadMs, times: { checkAgainMs: [20, 50] } });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("a"), sampleEvents(1));
+    await reader.until(1);
+    await until(() => copy.leases.lowWater(A, "sample_v1") !== undefined);
+    const minute = minuteOf(copy.clock.nowMs());
+    await appendNext(copy.store, streamOf("a"), sampleEvents(1));
+    const [last] = await reader.until(2, { commits: false });
+    aheadMs = 13 * MINUTE_MS;
+    await until(() => (copy.leases.lowWater(A, SETTLED) ?? 0) > minute + 1);
+    // Long enough for some checks.
+    for (let looks = 0; looks < 20; looks += 1) {
+      await nextLook();
+      assert((copy.leases.lowWater(A, "sample_v1") ?? 0) <= minute + 1);
+    }
+    await reader.commit(last);
+    await until(() => (copy.leases.lowWater(A, "sample_v1") ?? 0) > minute + 1);
+  });
+
+  it("finds again what it had no room for, by itself", async () => {
+    await using cluster = await clusters.open();
+    const reads = countingReads(cluster.session);
+    const copy = await owner(cluster, { queue: { aggregates: 4, bytes: 10_000 }, session: reads.session });
+    await using reader = await openReader(copy);
+    await appendNext(copy.store, streamOf("a"), sampleEvents(1));
+    await reader.until(1);
+    await reads.rest();
+    for (let at = 0; at < 20; at += 1) await appendNext(copy.store, streamOf(`stream-${at}`), sampleEvents(1));
+    await soon(reader.until(21));
+  });
 });
+
+const QUIET_LOOKS = 30;
+
+/** The session, with the reads of whole minutes and the polls over it counted. */
+function countingReads(session: CqlSession) {
+  const counts = { minutes: 0, polls: 0 };
+  return {
+    session: {
+      ...session,
+      pages(statement, options) {
+        if (statement.cql.endsWith("AND minute = ?")) counts.minutes += 1;
+        if (statement.cql.endsWith("AND at > ?")) counts.polls += 1;
+        return session.pages(statement, options);
+      },
+    } satisfies CqlSession,
+    /** Resolves once no minute is being read any more. */
+    async rest() {
+      for (let quiet = 0, before = -1; quiet < QUIET_LOOKS; quiet += 1) {
+        if (counts.minutes !== before) quiet = 0;
+        before = counts.minutes;
+        await nextLook();
+      }
+    },
+    async polls(more: number) {
+      const wanted = counts.polls + more;
+      await until(() => counts.polls >= wanted);
+    },
+  };
+}
+
+/** Rejects when it takes too long. */
+async function soon<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("expected it within 8 s")), 8_000);
+  return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
+
+async function setLowWater({ session, scope }: TestCluster, lowWater: Map<string, bigint>): Promise<void> {
+  for (let slice = 0; slice < LAYOUT.slices; slice += 1) {
+    const cql = "UPDATE leases SET low_water = ? WHERE scope = ? AND slice = ? IF EXISTS";
+    const [row] = await session.execute({ cql, values: [lowWater, scope, slice] });
+    assertEquals(row?.["[applied]"], true);
+  }
+}
 
 function holdingBatches(session: CqlSession, held: () => Promise<void>): CqlSession {
   return {

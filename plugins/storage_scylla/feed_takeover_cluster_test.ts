@@ -93,6 +93,27 @@ describe("copies of storage_scylla that share their work", () => {
     assertEquals(after.told.map(placeOf), ["a/1", "a/2"]);
   });
 
+  it("do not pass by what one parks whose lease is over by then", async () => {
+    await using cluster = await clusters.open();
+    const stall = stalling(cluster.session);
+    const first = await alone(cluster, { session: stall.session, leaseTimes: SHORT_LEASES });
+    await using before = await openReader(first);
+    await appendNext(first.store, streamOf("a"), sampleEvents(2));
+    const [page] = await before.until(2, { commits: false });
+    stall.begin(({ cql }) => cql.startsWith("INSERT INTO dead_letter_queue"));
+    const late = before.commit(page, { park: [parkedOf("a", { from: 1, through: 2 })] });
+    late.catch(() => {});
+    await stall.reached;
+    stall.begin();
+    const second = await alone(cluster, { leaseTimes: SHORT_LEASES });
+    assertEquals((await second.progress.port.load("sample_v1")).parked, []);
+    stall.end();
+    await assertRejects(() => late, Unavailable);
+    await using after = await openReader(second);
+    await after.until(2);
+    assertEquals(after.told.map(placeOf), ["a/1", "a/2"]);
+  });
+
   it("retry what another one has parked", async () => {
     await using cluster = await clusters.open();
     const first = await alone(cluster);

@@ -19,20 +19,26 @@ export const LEASE_TIMES: LeaseTimes = {
   lookEveryMs: 500,
 };
 
+/** A slow answer must not keep the row busy beyond the time in which it has to be renewed. */
+const ANSWER_MS = 1_500;
+
 export type LeaseParts = {
   readonly session: CqlSession;
-  readonly runtime: Pick<Runtime, "monotonicMs">;
+  readonly runtime: Pick<Runtime, "monotonicMs" | "now">;
   readonly copyId: string;
   readonly times: LeaseTimes;
 };
 
+/** By both clocks: the monotonic one stands still while a machine sleeps, the other may be set back. */
+type Moment = { readonly monotonicMs: number; readonly wallMs: number };
 type Held = {
   readonly epoch: number;
   readonly lowWater: Map<string, number>;
   /** When each beat was sent whose fate is not known. */
-  readonly sent: Map<number, number>;
+  readonly sent: Map<number, Moment>;
   beat: number;
-  validUntilMs: number;
+  /** When the last renewal was sent that is known to have succeeded. */
+  provenAt: Moment | undefined;
 };
 type Seen = { readonly row: LeaseRow; readonly sinceMs: number };
 type Answer = "applied" | "refused" | "unknown";
@@ -59,7 +65,11 @@ export class Lease {
   }
 
   get isValid(): boolean {
-    return this.#held !== undefined && this.#nowMs() < this.#held.validUntilMs;
+    const provenAt = this.#held?.provenAt;
+    if (provenAt === undefined) return false;
+    const { monotonicMs, wallMs } = this.#moment();
+    const elapsedMs = Math.max(monotonicMs - provenAt.monotonicMs, wallMs - provenAt.wallMs);
+    return elapsedMs < this.#parts.times.validForMs;
   }
 
   /** Written by each renewal; what is set here is durable at some later time. */
@@ -91,7 +101,7 @@ export class Lease {
     if (this.#held !== undefined) return;
     if (row.owner === this.#parts.copyId) {
       // An attempt of ours whose answer was lost: held, and valid from the next renewal on.
-      this.#begin(row, -Infinity);
+      this.#begin(row, undefined);
       return;
     }
     const seen = this.#seen?.row;
@@ -102,15 +112,15 @@ export class Lease {
   async take(): Promise<void> {
     const seen = this.#seen?.row;
     if (seen === undefined || this.#held !== undefined) return;
-    const { copyId: owner, times } = this.#parts;
+    const { copyId: owner } = this.#parts;
     const epoch = seen.epoch + 1;
-    const validUntilMs = this.#nowMs() + times.validForMs;
+    const sentAt = this.#moment();
     this.#seen = undefined;
     const answer = await this.#change(seen.epoch === 0 ? claim(this.key, owner) : take(this.key, { owner, seen }));
     if (answer === "refused") return;
     const row = answer === "unknown" ? await this.#read() : undefined;
     const isTaken = answer === "applied" || (row?.owner === owner && row.epoch === epoch);
-    if (isTaken) this.#begin({ epoch, beat: 0, lowWater: seen.lowWater }, validUntilMs);
+    if (isTaken) this.#begin({ epoch, beat: 0, lowWater: seen.lowWater }, sentAt);
   }
 
   async renew(): Promise<void> {
@@ -121,7 +131,7 @@ export class Lease {
   async release(): Promise<void> {
     const held = this.#held;
     if (held === undefined) return;
-    held.validUntilMs = -Infinity;
+    held.provenAt = undefined;
     held.sent.clear();
     // A second time for when a renewal under way came in between.
     for (let tries = 0; tries < 2 && this.#held === held; tries += 1) {
@@ -135,7 +145,7 @@ export class Lease {
     const { copyId: me } = this.#parts;
     const { epoch, lowWater } = held;
     const beat = this.#nextBeat(epoch);
-    if (owner !== null) held.sent.set(beat, this.#nowMs());
+    if (owner !== null) held.sent.set(beat, this.#moment());
     const answer = await this.#change(move(this.key, { me, at: held, to: { owner, beat, lowWater } }));
     const row = answer === "applied" ? { owner, epoch, beat } : await this.#read();
     if (row === undefined || this.#held !== held) return answer;
@@ -146,15 +156,14 @@ export class Lease {
 
   /** The stored beat proves when its renewal was sent, whether that one was answered or not. */
   #confirm(held: Held, beat: number): void {
-    const sentMs = held.sent.get(beat);
     held.beat = beat;
-    if (sentMs !== undefined) held.validUntilMs = sentMs + this.#parts.times.validForMs;
+    held.provenAt = held.sent.get(beat) ?? held.provenAt;
     for (const each of held.sent.keys()) if (each <= beat) held.sent.delete(each);
   }
 
-  #begin({ epoch, beat, lowWater }: Omit<LeaseRow, "owner">, validUntilMs: number): void {
+  #begin({ epoch, beat, lowWater }: Omit<LeaseRow, "owner">, provenAt: Moment | undefined): void {
     if (this.#lastSent.epoch !== epoch || this.#lastSent.beat < beat) this.#lastSent = { epoch, beat };
-    this.#held = { epoch, beat, validUntilMs, lowWater: new Map(lowWater), sent: new Map() };
+    this.#held = { epoch, beat, provenAt, lowWater: new Map(lowWater), sent: new Map() };
     this.#seen = undefined;
   }
 
@@ -170,7 +179,7 @@ export class Lease {
 
   async #change(statement: Statement): Promise<Answer> {
     try {
-      const [row] = await this.#parts.session.execute(statement);
+      const [row] = await this.#parts.session.execute(statement, { timeoutMs: ANSWER_MS });
       return row?.["[applied]"] === true ? "applied" : "refused";
     } catch (error) {
       if (error instanceof CqlError) return "unknown";
@@ -181,7 +190,10 @@ export class Lease {
   /** What stands there once every write under way is finished; undefined when that cannot be found out now. */
   async #read(): Promise<LeaseRow | undefined> {
     try {
-      const [row] = await this.#parts.session.execute(readOne(this.key), { consistency: "serial" });
+      const [row] = await this.#parts.session.execute(readOne(this.key), {
+        consistency: "serial",
+        timeoutMs: ANSWER_MS,
+      });
       return row === undefined ? NO_LEASE : toLeaseRow(row);
     } catch (error) {
       if (error instanceof CqlError) return undefined;
@@ -191,5 +203,10 @@ export class Lease {
 
   #nowMs(): number {
     return this.#parts.runtime.monotonicMs();
+  }
+
+  #moment(): Moment {
+    const { runtime } = this.#parts;
+    return { monotonicMs: runtime.monotonicMs(), wallMs: runtime.now() };
   }
 }

@@ -1,5 +1,6 @@
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
+import { keepRunning } from "./keep_running.ts";
 import { Lease, LEASE_TIMES, type LeaseTimes } from "./lease.ts";
 import { type LeaseRow, readAll, toLeaseRow } from "./lease_row.ts";
 import { allRows } from "./rows.ts";
@@ -83,8 +84,8 @@ class Rounds implements Leases {
   start(): void {
     if (!this.#options.claim) return;
     const { renewEveryMs, lookEveryMs } = this.#times;
-    this.#run(this.#repeat(renewEveryMs, () => this.#renew()));
-    this.#run(this.#repeat(lookEveryMs, () => this.#look()));
+    this.#keepRunning("renewals of leases", () => this.#repeat(renewEveryMs, () => this.#renew()));
+    this.#keepRunning("looks at leases", () => this.#repeat(lookEveryMs, () => this.#look()));
   }
 
   owned(): readonly Tenure[] {
@@ -139,7 +140,9 @@ class Rounds implements Leases {
 
   async #renew(): Promise<void> {
     for (const lease of [...this.#slices, ...this.#copies]) {
-      if (lease.epoch !== undefined) this.#begin(lease, () => lease.renew()).then(() => this.#tell());
+      if (lease.epoch === undefined) continue;
+      const renewing = this.#begin(lease, () => lease.renew()).then(() => this.#tell());
+      renewing.catch((error) => this.#options.log.error("A lease cannot be renewed", { error: String(error) }));
     }
   }
 
@@ -205,6 +208,11 @@ class Rounds implements Leases {
     if (this.#busy.has(lease)) return;
     this.#busy.add(lease);
     await this.#run(work().finally(() => this.#busy.delete(lease)));
+  }
+
+  #keepRunning(name: string, work: () => Promise<void>): void {
+    const { runtime, log } = this.#options;
+    this.#run(keepRunning(work, { name, runtime, log, signal: this.#stopping.signal }));
   }
 
   #run(work: Promise<void>): Promise<void> {

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
-import { eventStoreRef } from "../../core/ports/event_store.ts";
+import { eventStoreRef, Unavailable } from "../../core/ports/event_store.ts";
 import { definePlugin, StartError } from "../../core/ports/plugin.ts";
 import { readModelsRef } from "../../core/ports/read_models.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
-import { type Log, logRef } from "../../core/ports/telemetry.ts";
+import { type Log, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { type Database, type DatabaseConfig, databaseConfig, openDatabase } from "./database.ts";
 import { CqlError } from "./session.ts";
-import { openStorage } from "./storage.ts";
+import { openStorage, type Storage, type StorageOptions } from "./storage.ts";
 
 const AGAIN_MS = 2_000;
 const ROLES = ["serve", "stream"] as const;
@@ -26,7 +26,7 @@ export default definePlugin({
     readModels: readModelsRef,
     snapshots: snapshotsRef,
   },
-  requires: { log: logRef, runtime: runtimeRef },
+  requires: { log: logRef, runtime: runtimeRef, telemetry: telemetryRef },
   config: databaseConfig.extend({
     /** `serve` alone: this copy takes commands and queries, and leaves the feeding of subscriptions to others. */
     ROLES: z.string().default("serve,stream").transform((text) => text.split(",").map((role) => role.trim())).pipe(
@@ -34,13 +34,9 @@ export default definePlugin({
     ),
   }),
   async start({ services, config, signal }) {
-    const database = await whenThere(config, { ...services, signal });
     const streams = config.ROLES.includes("stream");
-    const { store, source, readModels, snapshots, health, close } = await openStorage({
-      ...database,
-      ...services,
-      streams,
-    });
+    const opened = await whenThere(() => open(config, { ...services, streams }), { ...services, signal });
+    const { store, source, readModels, snapshots, health, close } = opened;
     return {
       services: { eventStore: store, changeSource: source, readModels, snapshots },
       health,
@@ -49,22 +45,33 @@ export default definePlugin({
   },
 });
 
+async function open(config: DatabaseConfig, options: Omit<StorageOptions, keyof Database>): Promise<Storage> {
+  const database = await openDatabase(config, options);
+  try {
+    return await openStorage({ ...database, ...options });
+  } catch (error) {
+    await database.session.close();
+    throw error;
+  }
+}
+
 type Waiting = { readonly runtime: Runtime; readonly log: Log; readonly signal: AbortSignal };
 
 /** A database that does not answer yet is waited for; what an operator must mend ends the start. */
-async function whenThere(config: DatabaseConfig, { runtime, log, signal }: Waiting): Promise<Database> {
+async function whenThere(start: () => Promise<Storage>, { runtime, log, signal }: Waiting): Promise<Storage> {
   for (let tries = 0;; tries++) {
     try {
-      return await openDatabase(config, { runtime });
+      return await start();
     } catch (error) {
       if (!isAway(error)) throw error;
-      const fields = { nodes: config.SCYLLA_NODES, reason: error.message };
+      const fields = { reason: error.message };
       if (tries === 0) log.warn("The database does not answer; the service starts when it does", fields);
       await runtime.sleep(AGAIN_MS, { signal });
     }
   }
 }
 
-function isAway(error: unknown): error is StartError {
-  return error instanceof StartError && error.cause instanceof CqlError && error.cause.kind !== "refused";
+function isAway(error: unknown): error is Error {
+  const reason = error instanceof StartError ? error.cause : error;
+  return reason instanceof Unavailable || (reason instanceof CqlError && reason.kind !== "refused");
 }

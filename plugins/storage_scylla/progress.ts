@@ -57,6 +57,8 @@ export function createProgress(parts: ProgressParts): ScyllaProgress {
       try {
         // An aggregate is never passed by without a sign: its row is there before the watermark is beyond its events.
         await inFlight(park, IN_FLIGHT, (each) => rows.put(subscription, each));
+        // A lease that still holds proves that whoever comes next loads these rows before it goes on.
+        check(update);
         if (checkpoint !== null) await feed.commit(checkpoint);
         await inFlight(free, IN_FLIGHT, (stream) => rows.remove(subscription, stream));
       } catch (error) {

@@ -29,12 +29,14 @@ export async function withSchemaLease<T>(
   await take(session, { runtime, me });
   try {
     return await work(async (cql) => {
-      await repeat(runtime, () => applied(session, { cql: RENEW, values: [me, me] }));
-      await repeat(runtime, () => session.define(cql));
+      await repeat(runtime, async () => {
+        if (await applied(session, { cql: RENEW, values: [me, me] })) return await session.define(cql);
+        throw new CqlError("unknown", "The lease of the schema has run out: another copy may be changing it");
+      });
     });
   } finally {
     // Else it ends by itself.
-    await session.execute({ cql: GIVE_BACK, values: [me] }).catch(() => {});
+    await session.execute({ cql: GIVE_BACK, values: [me] }, { scope: "cluster" }).catch(() => {});
   }
 }
 
@@ -63,6 +65,6 @@ async function take(session: CqlSession, { runtime, me }: { runtime: Runtime; me
 }
 
 async function applied(session: CqlSession, statement: Parameters<CqlSession["execute"]>[0]): Promise<boolean> {
-  const [row] = await session.execute(statement);
+  const [row] = await session.execute(statement, { scope: "cluster" });
   return row?.["[applied]"] === true;
 }

@@ -15,9 +15,13 @@ export type CqlRow = Readonly<Record<string, unknown>>;
 export type Statement = { readonly cql: string; readonly values: readonly CqlValue[] };
 
 export type ReadOptions = {
-  /** `serial` finishes conditional writes under way and sees them; else a local quorum answers. */
+  /** `serial`, of reads: finishes conditional writes under way and sees them; else a local quorum answers. */
   readonly consistency?: "quorum" | "serial";
+  /** `cluster`: the quorum is one of all data centres together, for a condition too. Else it is the home's. */
+  readonly scope?: "home" | "cluster";
   readonly pageSize?: number;
+  /** How long an answer is waited for; left out: as long as for any other statement. */
+  readonly timeoutMs?: number;
 };
 
 /**

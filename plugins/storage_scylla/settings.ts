@@ -32,8 +32,9 @@ export async function agreeOnSettings(
   }
 }
 
+/** Over all data centres: two that agreed each on their own would both be home. */
 async function agree(session: CqlSession, name: string, value: string): Promise<string> {
-  await session.execute({ cql: INSERT, values: [name, value] });
-  const [row] = await session.execute({ cql: SELECT, values: [name] }, { consistency: "serial" });
+  await session.execute({ cql: INSERT, values: [name, value] }, { scope: "cluster" });
+  const [row] = await session.execute({ cql: SELECT, values: [name] }, { consistency: "serial", scope: "cluster" });
   return String(row?.["value"]);
 }

@@ -4,13 +4,13 @@ import type { Health } from "../../core/ports/plugin.ts";
 import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
-import type { Log } from "../../core/ports/telemetry.ts";
+import type { Log, Telemetry } from "../../core/ports/telemetry.ts";
 import { createChangeSource } from "./change_source.ts";
 import type { Database } from "./database.ts";
 import { DatabaseWatch } from "./database_watch.ts";
 import { createEventStore } from "./event_store.ts";
 import { Feed } from "./feed/feed.ts";
-import { FEED_TIMES } from "./feed/times.ts";
+import { FEED_TIMES, type FeedTimes } from "./feed/times.ts";
 import { startLeases } from "./leases.ts";
 import { createProgress } from "./progress.ts";
 import { createReadModels } from "./read_models.ts";
@@ -31,11 +31,13 @@ export type StorageOptions = Database & {
   readonly streams: boolean;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly telemetry: Telemetry;
+  readonly times?: FeedTimes;
 };
 
 /** The storage of one copy, over a database that is ready; closing it closes the database's session. */
 export async function openStorage(
-  { session, layout, createTable, streams, runtime, log }: StorageOptions,
+  { session, layout, createTable, streams, runtime, log, telemetry, times = FEED_TIMES }: StorageOptions,
 ): Promise<Storage> {
   const watch = await DatabaseWatch.start({ session, runtime, log });
   const { clock } = watch;
@@ -43,13 +45,13 @@ export async function openStorage(
   const copyId = runtime.newId();
   const leases = startLeases({ session, runtime, log, copyId, claim: streams, slices });
   const reader = createStreamReader(session, layout);
-  const parts = { session, reader, runtime, clock, slices, times: FEED_TIMES };
-  const feed = new Feed({ ...parts, leases, log });
+  const parts = { session, reader, runtime, clock, slices, times };
+  const feed = new Feed({ ...parts, leases, log, countMissed: missedCounter(telemetry) });
   const source = createChangeSource({ ...parts, feed });
   const progress = createProgress({ session, runtime, slices, leases, feed });
   log.info("This copy works on the cluster store", { copy: copyId, streams });
   return {
-    store: createEventStore({ session, runtime, clock, layout, onCommit: source.ring }),
+    store: createEventStore({ session, runtime, clock, layout, onCommit: source.ring, onAnnounce: feed.begin }),
     source,
     readModels: createReadModels({ session, progress, createTable }),
     snapshots: createSnapshots(session),
@@ -61,4 +63,13 @@ export async function openStorage(
       await session.close();
     },
   };
+}
+
+function missedCounter(telemetry: Telemetry): (subscription: string, events: number) => void {
+  const missed = telemetry.counter({
+    name: "feed_missed_events_total",
+    help: "Events found by the audit that no feed had shown; expected 0",
+    labels: ["subscription"],
+  });
+  return (subscription, events) => missed.at({ subscription }).add(events);
 }

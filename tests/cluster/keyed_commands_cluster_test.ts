@@ -1,10 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { CommandOutcome } from "../../core/engine/command_bus.ts";
+import { Unavailable } from "../../core/ports/event_store.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import { openTestStore } from "../../plugins/storage_scylla/test_event_store.ts";
 import { serverAddress, uniqueName } from "../../plugins/storage_scylla/test_storage.ts";
-import { streamOf } from "../contract/samples.ts";
+import { appendNext, sampleEvents, streamOf } from "../contract/samples.ts";
 import { counter } from "../engine/counter.ts";
 import { openRig, type Rig } from "../engine/rig.ts";
 import { startProxy } from "./cql_proxy.ts";
@@ -152,5 +153,16 @@ describe("a keyed command on two copies", () => {
     held.release();
     assertEquals(short(await first), "unavailable");
     assertEquals(await copies.stored(), [1, 2]);
+  });
+
+  it("is not begun too late, when others may have answered it again and again", async () => {
+    await using opened = await openTestStore();
+    const { store } = opened;
+    await appendNext(store, streamOf("a"), sampleEvents(1));
+    const begin = () => store.attempt?.(streamOf("a"), { deadlineMs: 0 });
+    await assertRejects(async () => await begin()?.close(1), Unavailable, "found it too late");
+    const options = { expectedVersion: 1, events: sampleEvents(1), closing: false };
+    await assertRejects(async () => await begin()?.append(options), Unavailable, "found it too late");
+    assertEquals(await store.version(streamOf("a")), 1);
   });
 });

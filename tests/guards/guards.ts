@@ -6,6 +6,8 @@ export type Guard = {
   readonly find: string;
   readonly replace: string;
   readonly test: string;
+  /** Of the test file, only the cases whose names have this text are run. */
+  readonly case?: string;
 };
 
 const BUS = "tests/engine/command_bus_test.ts";

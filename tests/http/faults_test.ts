@@ -8,9 +8,9 @@ import { assertProblem, openService } from "./rig.ts";
 const SECRET = "disk at /var/secret is full";
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
 
-type Failing = { readonly plugin: Plugin; fault?: Error; readFault?: Error };
+type Failing = { readonly plugin: Plugin; fault?: Error; readFault?: Error; hold?: Promise<void> };
 
-/** The memory store, whose appends or reads fail while their fault is set. */
+/** The memory store, whose appends or reads fail, or wait, while their fault is set. */
 function failingStorage(): Failing {
   const plugin: Plugin = storageMemory;
   const storage: Failing = { plugin };
@@ -19,6 +19,7 @@ function failingStorage(): Failing {
     const store = started.services.eventStore as EventStore;
     const append: EventStore["append"] = async (stream, options) => {
       if (storage.fault) throw storage.fault;
+      await storage.hold;
       return await store.append(stream, options);
     };
     const read: EventStore["read"] = async (stream, options) => {
@@ -43,6 +44,23 @@ describe("a fault behind the doors", () => {
     assertEquals((await service.send("/accounts/a")).body.version, 1);
     delete storage.fault;
     assertEquals((await service.send("/accounts/a", { body: { type: "Deposit", amount: 1 } })).body.version, 2);
+  });
+
+  it("of a storage that hangs is 503 for a command, which may take effect later", async () => {
+    const storage = failingStorage();
+    await using service = await openService({
+      storage: storage.plugin,
+      environment: { COMMAND_TIMEOUT_MS: "50" },
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    storage.hold = promise;
+    const headers = { "idempotency-key": "k" };
+    const unknown = await service.send("/accounts/a", { body: OPEN, headers });
+    assertProblem(unknown, 503, "outcome_unknown");
+    assertEquals(unknown.body.idempotency_key, "k");
+    resolve();
+    const again = await service.send("/accounts/a", { body: OPEN, headers });
+    assertEquals([again.status, again.headers.get("idempotent-replayed")], [201, "true"]);
   });
 
   it("of the storage is 503 for a read that needs it", async () => {

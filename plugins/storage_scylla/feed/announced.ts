@@ -1,4 +1,5 @@
 import type { Stream } from "../../../core/ports/event_store.ts";
+import { inFlight } from "../in_flight.ts";
 import type { CqlRow, CqlSession } from "../session.ts";
 import { fromText } from "../text.ts";
 
@@ -18,6 +19,9 @@ export type Announcement = Stream & {
 
 const COLUMNS = "slice, minute, at, commit_id, aggregate_type, aggregate_id, bucket, expected, cond, count, fence";
 const PAGE_SIZE = 1_000;
+/** As many partitions as ScyllaDB lets one statement name, and some to spare. */
+const MINUTES_ASKED = 60;
+const ASKED_IN_FLIGHT = 4;
 
 /** What was announced in a minute of a slice, in the order of its times, so many at a time. */
 export function inMinute(
@@ -43,13 +47,25 @@ export function announcedAfter(
   return toAnnouncements(session.pages({ cql, values }, { pageSize: PAGE_SIZE }));
 }
 
-/** All minutes of a slice in which anything was announced that is kept, in order. */
-export async function announcedMinutes(session: CqlSession, slice: number): Promise<readonly number[]> {
+/**
+ * The minutes of a slice, from one to another and both included, in which anything was announced that is kept; in
+ * order. Each is asked for by name: a list of all would lead through those that have expired, and fail on too many.
+ */
+export async function announcedMinutes(
+  session: CqlSession,
+  { slice, from, to }: { readonly slice: number; readonly from: number; readonly to: number },
+): Promise<readonly number[]> {
   const minutes: number[] = [];
-  const statement = { cql: "SELECT DISTINCT slice, minute FROM outbox_messages", values: [] };
-  for await (const rows of session.pages(statement, { pageSize: PAGE_SIZE })) {
-    for (const row of rows) if (row["slice"] === slice) minutes.push(Number(row["minute"]));
-  }
+  const firsts = Array.from(
+    { length: Math.ceil((to - from + 1) / MINUTES_ASKED) },
+    (_, at) => from + at * MINUTES_ASKED,
+  );
+  await inFlight(firsts, ASKED_IN_FLIGHT, async (first) => {
+    const asked = Array.from({ length: Math.min(MINUTES_ASKED, to - first + 1) }, (_, at) => BigInt(first + at));
+    const marks = asked.map(() => "?").join(", ");
+    const cql = `SELECT minute FROM outbox_messages WHERE slice = ? AND minute IN (${marks}) PER PARTITION LIMIT 1`;
+    for (const row of await session.execute({ cql, values: [slice, ...asked] })) minutes.push(Number(row["minute"]));
+  });
   return minutes.sort((a, b) => a - b);
 }
 

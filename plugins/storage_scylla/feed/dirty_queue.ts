@@ -10,6 +10,8 @@ export type Dirty = Stream & {
   readonly atMs: number;
   /** Some of them, in order, if they came along; the stream has them all. */
   readonly events: readonly RecordedEvent[];
+  /** When this process has just appended the first of them: no subscription can have been shown any. */
+  readonly isNew?: boolean;
 };
 
 /** `order` grows with each that was offered anew, and stays with what it was given to. */
@@ -36,6 +38,10 @@ export class DirtyQueue {
   /** Whether those who can wait may add to it: what cannot wait has the other half. */
   get hasRoom(): boolean {
     return this.#held.size < this.#bounds.aggregates / 2 && this.#bytes < this.#bounds.bytes / 2;
+  }
+
+  has(key: string): boolean {
+    return this.#held.has(key);
   }
 
   /** The order given last. */
@@ -75,9 +81,9 @@ export class DirtyQueue {
     this.#put(taken);
   }
 
-  /** Forgets what belongs to a slice. */
-  drop(slice: number): void {
-    for (const [key, held] of this.#held) if (held.dirty.slice === slice) this.#remove(key, held);
+  /** Forgets all others. */
+  keep(isWanted: (dirty: Dirty) => boolean): void {
+    for (const [key, held] of this.#held) if (!isWanted(held.dirty)) this.#remove(key, held);
   }
 
   entries(): Iterable<Dirty> {

@@ -2,14 +2,16 @@ import type { Changes } from "../../../core/ports/change_log.ts";
 import { type EventStore, type RecordedEvent, type Stream, Unavailable } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
+import { keepRunning } from "../keep_running.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { sliceOf } from "../partitions.ts";
 import type { CqlSession } from "../session.ts";
+import { keepAuditing } from "./audit.ts";
 import type { QueueBounds } from "./dirty_queue.ts";
 import { Scans } from "./scans.ts";
 import { SliceCare } from "./slice_care.ts";
 import { Slots } from "./slots.ts";
-import { SubscriptionFeed } from "./subscription_feed.ts";
+import { type ChangesOptions, SubscriptionFeed } from "./subscription_feed.ts";
 import { Sweep } from "./sweep.ts";
 import { FEED_TIMES, type FeedTimes } from "./times.ts";
 
@@ -25,6 +27,8 @@ export type FeedOptions = {
   readonly times?: FeedTimes;
   /** How much a subscription may have before it; what is beyond it is found again later. */
   readonly queue?: QueueBounds;
+  /** Told of events that no feed had shown; there should be none. */
+  readonly countMissed?: (subscription: string, events: number) => void;
 };
 
 /** A commit of this copy whose append was answered with "applied", and the events as the store gives them back. */
@@ -53,20 +57,33 @@ export class Feed {
     this.#times = times;
     this.#id = runtime.newId();
     this.#sweep = new Sweep({
-      ...{ session, leases, runtime, log, clock, times, slots: new Slots(SETTLING) },
+      ...{
+        session,
+        leases,
+        runtime,
+        log,
+        clock,
+        times,
+        slots: { first: new Slots(SETTLING), later: new Slots(SETTLING) },
+      },
       tell: (told) => this.#tell(told),
     });
     this.#unfollow = leases.onChange(() => this.#follow());
     this.#sweep.start();
     this.#follow();
+    this.#run("audit", () => this.#audit());
   }
 
   async stop(): Promise<void> {
     this.#unfollow();
     this.#stopping.abort();
     for (const { cares } of this.#subscriptions.values()) for (const care of cares.values()) care.stop();
-    await Promise.all([this.#sweep.stop(), ...this.#working]);
+    const scans = [...this.#subscriptions.values()].map((cared) => cared.scans.whenEnded());
+    await Promise.all([this.#sweep.stop(), ...this.#working, ...scans]);
   }
+
+  /** Nobody looks what became of a commit of this copy while it is under way: `OnAnnounce`. */
+  readonly begin = (commitId: string): (isApplied: boolean) => void => this.#sweep.begin(commitId);
 
   /** Tells the subscriptions of a commit of this copy at once; without it the sweep will. */
   ring(stream: Stream, commit?: Commit): void {
@@ -75,6 +92,7 @@ export class Feed {
     this.#tell({
       ...{ aggregateType: stream.aggregateType, aggregateId: stream.aggregateId, slice, events },
       through: events.at(-1)?.sequenceNumber ?? Infinity,
+      isNew: events[0]?.sequenceNumber === 1,
       atMs: this.#options.clock.nowMs(),
     });
     if (commit !== undefined) this.#sweep.note(commit.commitId);
@@ -87,7 +105,7 @@ export class Feed {
 
   changes(
     subscription: string,
-    options: { readonly eventTypes: ReadonlySet<string>; readonly signal: AbortSignal },
+    options: Omit<ChangesOptions, "toCheckpoint">,
   ): AsyncIterable<Changes> {
     const toCheckpoint = (page: number) => `${this.#id}:${page}:${subscription}`;
     return this.#of(subscription).changes({ ...options, toCheckpoint });
@@ -165,10 +183,22 @@ export class Feed {
         scan: (slice, signal) => scans.request(slice, signal),
       });
       cares.set(tenure.slice, care);
-      const work = care.run();
-      this.#working.add(work);
-      work.finally(() => this.#working.delete(work));
+      this.#run(`care of slice ${tenure.slice} for ${feed.name}`, () => care.run());
     }
+  }
+
+  #audit(): Promise<void> {
+    const { session, runtime, log, slices, countMissed = () => {} } = this.#options;
+    const cares = () => [...this.#subscriptions.values()].flatMap((cared) => [...cared.cares.values()]);
+    const parts = { session, runtime, log, times: this.#times, cares, countMissed };
+    return keepAuditing({ ...parts, sliceOf: (stream) => sliceOf(stream, slices) }, this.#stopping.signal);
+  }
+
+  #run(name: string, work: () => Promise<void>): void {
+    const { runtime, log } = this.#options;
+    const running = keepRunning(work, { name, runtime, log, signal: this.#stopping.signal });
+    this.#working.add(running);
+    running.finally(() => this.#working.delete(running));
   }
 }
 

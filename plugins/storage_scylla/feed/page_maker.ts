@@ -37,6 +37,10 @@ export class PageMaker {
     return this.#working.reduce((oldest, { order }) => Math.min(oldest, order), Infinity);
   }
 
+  has(key: string): boolean {
+    return this.#working.some(({ dirty }) => streamKey(dirty) === key);
+  }
+
   /** Empty when there is nothing to deliver. An error leaves everything as it was. */
   async make(): Promise<readonly Delivery[]> {
     const { queue } = this.#parts;
@@ -66,14 +70,19 @@ export class PageMaker {
         for (const each of undone) queue.putBack(each);
         undone.clear();
       }
+      this.#working = deliveries.map(({ taken }) => taken);
       return deliveries;
     } catch (error) {
       for (const each of undone) queue.putBack(each);
       for (const { taken } of deliveries) this.takeBack(taken);
-      throw error;
-    } finally {
       this.#working = [];
+      throw error;
     }
+  }
+
+  /** What was made is in other hands now: until then it counts as worked on, so that it is never out of sight. */
+  handedOver(): void {
+    this.#working = [];
   }
 
   /** For what was delivered in vain: it is looked at again, behind what is durable. */
@@ -88,6 +97,7 @@ export class PageMaker {
   /** Finds the positions of all of them, in the table where need be: absent there is 0, and never a first number. */
   async #learn(batch: readonly Taken[]): Promise<void> {
     const { session, subscription, positionsOf } = this.#parts;
+    for (const { dirty } of batch) if (dirty.isNew) positionsOf(dirty.slice)?.learn(streamKey(dirty), 0);
     const unknown = batch.filter(({ dirty }) => positionsOf(dirty.slice)?.get(streamKey(dirty)) === undefined);
     if (unknown.length === 0) return;
     const found = await readWatermarks(session, subscription, unknown.map(({ dirty }) => dirty));
@@ -129,9 +139,10 @@ export class PageMaker {
     const last = next.at(-1)?.sequenceNumber;
     if (positions === undefined || last === undefined) return 0;
     positions.deliver(streamKey(dirty), last);
-    deliveries.push({ taken: { dirty: { ...dirty, events: [] }, order }, events: next });
+    const known = { ...dirty, isNew: false };
+    deliveries.push({ taken: { dirty: { ...known, events: [] }, order }, events: next });
     if (!isAll && dirty.through > last) {
-      queue.putBack({ dirty: { ...dirty, events: dirty.events.filter((each) => each.sequenceNumber > last) }, order });
+      queue.putBack({ dirty: { ...known, events: dirty.events.filter((each) => each.sequenceNumber > last) }, order });
     }
     return next.length;
   }

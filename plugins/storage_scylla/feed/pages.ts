@@ -33,6 +33,10 @@ export class Pages {
     return this.#open[0];
   }
 
+  has(key: string): boolean {
+    return this.#open.some(({ watermarks }) => watermarks.has(key));
+  }
+
   add(deliveries: readonly Delivery[], tenureOf: (slice: number) => Tenure | undefined): Page {
     const watermarks = new Map<string, Watermark & { readonly slice: number }>();
     for (const { taken: { dirty }, events } of deliveries) {

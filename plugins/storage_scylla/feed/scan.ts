@@ -8,10 +8,18 @@ export type Run = { readonly stream: Stream; readonly events: readonly RecordedE
 /** Some runs, and the place from which a scan may go on without losing what follows them. */
 export type ScanPage = { readonly runs: readonly Run[]; readonly from: bigint };
 
+/** How far one partition of a stream has come, and when it did, by the servers' clocks. */
+export type Head = Stream & { readonly through: number; readonly atMs: number };
+export type HeadPage = { readonly heads: readonly Head[]; readonly from: bigint };
+
 const PAGE_ROWS = 1_000;
-const FIRST_TOKEN = -(2n ** 63n);
+/** Where a scan of everything begins. */
+export const FIRST_TOKEN = -(2n ** 63n);
 const TOKEN = "token(aggregate_type, aggregate_id, bucket)";
 const SCAN = `SELECT ${TOKEN} AS place, ${EVENT_COLUMNS} FROM event_store WHERE ${TOKEN} >= ?`;
+
+const SCAN_HEADS = `SELECT DISTINCT ${TOKEN} AS place, aggregate_type, aggregate_id, current_sequence, ` +
+  `WRITETIME(current_sequence) AS written FROM event_store WHERE ${TOKEN} >= ?`;
 
 /**
  * All events of the streams wanted, partition by partition and in order within each: whatever was there when the scan
@@ -25,6 +33,24 @@ export async function* scanEvents(
     const last = rows.at(-1)?.["place"];
     yield { runs: runsOf(rows, wants), from: typeof last === "bigint" ? last : from };
   }
+}
+
+/** The heads of all partitions, so many at a time, without their events. Throws a `CqlError`. */
+export async function* scanHeads(
+  session: CqlSession,
+  { from, pageSize }: { readonly from: bigint; readonly pageSize: number },
+): AsyncGenerator<HeadPage, void> {
+  for await (const rows of session.pages({ cql: SCAN_HEADS, values: [from] }, { pageSize })) {
+    const last = rows.at(-1)?.["place"];
+    yield { heads: rows.flatMap(headOf), from: typeof last === "bigint" ? last : from };
+  }
+}
+
+/** None where there is only a fence. */
+function headOf(row: CqlRow): readonly Head[] {
+  if (typeof row["current_sequence"] !== "bigint") return [];
+  const atMs = Number(row["written"]) / 1_000;
+  return [{ ...streamOf(row), through: Number(row["current_sequence"]), atMs }];
 }
 
 function runsOf(rows: readonly CqlRow[], wants: (stream: Stream) => boolean): readonly Run[] {

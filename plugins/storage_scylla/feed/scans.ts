@@ -1,6 +1,7 @@
 import type { Stream } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
+import { keepRunning } from "../keep_running.ts";
 import { CqlError, type CqlSession } from "../session.ts";
 import { type Run, scanEvents } from "./scan.ts";
 import type { SubscriptionFeed } from "./subscription_feed.ts";
@@ -32,6 +33,7 @@ export class Scans {
 
   /** Resolves once a scan that began after the call has shown all events of the slice, durably, or at the signal. */
   async request(slice: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const waiting = { slice, done: Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
     const leave = () => {
@@ -39,9 +41,19 @@ export class Scans {
       waiting.done.resolve();
     };
     signal.addEventListener("abort", leave);
-    this.#running ??= this.#run().finally(() => this.#running = undefined);
+    this.#running ??= this.#keepRunning().finally(() => this.#running = undefined);
     await waiting.done.promise;
     signal.removeEventListener("abort", leave);
+  }
+
+  /** Resolves when nothing is scanned any more. */
+  async whenEnded(): Promise<void> {
+    await this.#running;
+  }
+
+  #keepRunning(): Promise<void> {
+    const { runtime, log, signal, feed } = this.#parts;
+    return keepRunning(() => this.#run(), { name: `scan for ${feed.name}`, runtime, log, signal });
   }
 
   async #run(): Promise<void> {
@@ -60,8 +72,8 @@ export class Scans {
   async #scan(group: readonly Waiting[]): Promise<void> {
     const { session, runtime, log, feed, sliceOf, signal } = this.#parts;
     const slices = new Set(group.map(({ slice }) => slice));
-    const wants = (stream: Stream) => slices.has(sliceOf(stream));
-    for (let from: bigint | undefined;;) {
+    const wants = (stream: Stream) => feed.takes(stream) && slices.has(sliceOf(stream));
+    for (let from: bigint | undefined; !signal.aborted;) {
       try {
         for await (const page of scanEvents(session, { wants, ...from === undefined ? {} : { from } })) {
           for (const run of page.runs) await this.#offer(run);

@@ -17,8 +17,8 @@ export type SettlementParts = {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly times: FeedTimes;
-  /** How many may look at the same time. */
-  readonly slots: Slots;
+  /** How many may look at the same time: those who have just heard of a commit never wait for the hopeless. */
+  readonly slots: { readonly first: Slots; readonly later: Slots };
 };
 
 const READ_COMMIT = `SELECT ${EVENT_COLUMNS}, commit_id FROM event_store WHERE ${PARTITION} ` +
@@ -26,6 +26,7 @@ const READ_COMMIT = `SELECT ${EVENT_COLUMNS}, commit_id FROM event_store WHERE $
 const READ_HEAD = `SELECT DISTINCT current_sequence, fence FROM event_store WHERE ${PARTITION}`;
 const FENCE = `UPDATE event_store SET fence = ? WHERE ${PARTITION} IF current_sequence = ? AND fence = ?`;
 const LONGEST_WAIT_MS = 5_000;
+const FIRST_LOOKS = 2;
 /** After so many of the times in which it should have been settled, somebody should hear of it. */
 const OVERDUE = 10;
 
@@ -43,7 +44,7 @@ export async function settle(
   for (let looks = 0, isOverdue = false;; looks += 1) {
     signal.throwIfAborted();
     const ageMs = runtime.monotonicMs() - seenMs;
-    const settled = await slots.run(() => look(announcement, parts, ageMs));
+    const settled = await (looks < FIRST_LOOKS ? slots.first : slots.later).run(() => look(announcement, parts, ageMs));
     if (settled !== undefined) return settled;
     if (!isOverdue && ageMs > OVERDUE * times.fenceAfterMs) {
       isOverdue = true;

@@ -1,10 +1,11 @@
-import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
+import { streamKey } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { CqlError, type CqlSession } from "../session.ts";
 import { announcedMinutes, type Announcement, inMinute } from "./announced.ts";
 import { Bell } from "./bell.ts";
+import type { Head } from "./scan.ts";
 import type { SliceSweep } from "./slice_sweep.ts";
 import type { SubscriptionFeed } from "./subscription_feed.ts";
 import { type FeedTimes, MINUTE_MS, minuteOf } from "./times.ts";
@@ -23,7 +24,9 @@ export type SliceCareParts = {
   readonly scan: (slice: number, signal: AbortSignal) => Promise<void>;
 };
 
-type Reached = Stream & { readonly through: number; readonly atMs: number };
+type Reached = Head;
+/** A stream that was not durably shown beyond an event. */
+export type Missed = Reached & { readonly durable: number };
 
 /** Beyond this many minutes it is worth to ask which of them hold anything. */
 const MANY_MINUTES = 60;
@@ -39,6 +42,7 @@ export class SliceCare {
   readonly #stopping = new AbortController();
   readonly #missed = new Bell();
   #missedFrom: number | undefined;
+  #lowWater: number | undefined;
 
   constructor(tenure: Tenure, parts: SliceCareParts) {
     this.tenure = tenure;
@@ -49,6 +53,27 @@ export class SliceCare {
   miss(minute: number): void {
     this.#missedFrom = Math.min(minute, this.#missedFrom ?? minute);
     this.#missed.ring();
+  }
+
+  get subscription(): string {
+    return this.#parts.feed.name;
+  }
+
+  /** Those of the heads that lie behind the low water, and yet are neither durably shown nor about to be. */
+  async missedOf(heads: readonly Head[]): Promise<readonly Missed[]> {
+    const { feed, times } = this.#parts;
+    // While a subscription is being born it has no low water, and nothing is expected of it.
+    const doneMs = (this.#lowWater ?? 0) * MINUTE_MS - times.auditGraceMs;
+    const expected = heads.filter((head) => head.atMs < doneMs && !feed.isUnderWay(head));
+    const missed = await this.#lacking(expected);
+    const isFurther = (one: Missed, other: Missed) =>
+      one.through > other.through && streamKey(one) === streamKey(other);
+    return missed.filter((each) => !missed.some((other) => isFurther(other, each)));
+  }
+
+  /** Shows these streams to their ends. Resolves once there was room for all of them. */
+  async show(missed: readonly Missed[]): Promise<void> {
+    await this.#offer(missed.map((each) => ({ ...each, through: Infinity })), this.#stopping.signal);
   }
 
   stop(): void {
@@ -82,14 +107,21 @@ export class SliceCare {
         continue;
       }
       this.#missedFrom = undefined;
-      const isFar = minuteOf(clock.nowMs()) - from > MANY_MINUTES;
-      const held = isFar ? await this.#through(() => announcedMinutes(this.#parts.session, this.tenure.slice)) : [];
-      const skipsTo = isFar ? minuteOf(clock.nowMs()) - MANY_MINUTES : from;
+      const mayHold = await this.#filled(from);
       for (let minute = from; minute <= minuteOf(clock.nowMs()) && !signal.aborted; minute += 1) {
-        const isEmpty = minute < skipsTo && !held?.includes(minute);
-        if (!isEmpty) await this.#through(() => this.#find(minute, signal));
+        if (mayHold(minute)) await this.#through(() => this.#find(minute, signal));
       }
     }
+  }
+
+  /** Which minutes from one on may hold anything: where there are many, it is asked for. */
+  async #filled(from: number): Promise<(minute: number) => boolean> {
+    const { session, clock } = this.#parts;
+    const { slice } = this.tenure;
+    const to = minuteOf(clock.nowMs()) - MANY_MINUTES;
+    if (from >= to) return () => true;
+    const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to })));
+    return (minute) => minute > to || held.has(minute);
   }
 
   /** Whoever is not there yet will be told of by the sweep. */
@@ -104,17 +136,25 @@ export class SliceCare {
     { first, needsScan }: { readonly first: number; readonly needsScan: boolean },
     signal: AbortSignal,
   ): Promise<void> {
-    const { sweep, leases, runtime, times, feed, scan } = this.#parts;
+    const { sweep, leases, clock, runtime, times, feed, scan } = this.#parts;
     const { slice } = this.tenure;
     const { minutesBack, checkAgainMs: [shortMs, longMs] } = times;
     // What the scan shows need not be looked for; what comes while it runs is told, from before it began.
     if (needsScan) await scan(slice, signal);
     this.miss(first - minutesBack);
+    const mayHold = await this.#filled(first);
     for (let minute = first; !signal.aborted; minute += 1) {
+      // Whoever stood still for so long finds nothing announced any more, and looks at everything instead.
+      if (minute < minuteOf(clock.nowMs() - times.scanBeyondMs)) {
+        const settled = sweep.lowWater ?? minute;
+        await scan(slice, signal);
+        minute = Math.max(minute, settled);
+      }
+      this.#lowWater = minute;
       leases.setLowWater(slice, { subscription: feed.name, minute });
       while ((sweep.lowWater ?? 0) <= minute && !signal.aborted) await sweep.moved.next(signal);
       for (let waitMs = shortMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longMs)) {
-        if (await this.#through(() => this.#isDone(minute, signal))) break;
+        if (!mayHold(minute) || await this.#through(() => this.#isDone(minute, signal))) break;
         await runtime.sleep(waitMs, { signal }).catch(() => {});
       }
     }
@@ -148,17 +188,19 @@ export class SliceCare {
   }
 
   /** Those whose durable watermark is lower than what was reached. */
-  async #lacking<T extends Reached>(all: readonly T[]): Promise<readonly T[]> {
+  async #lacking<T extends Reached>(all: readonly T[]): Promise<readonly (T & { readonly durable: number })[]> {
     const { session, feed } = this.#parts;
     const positions = feed.positionsOf(this.tenure.slice);
     const durable = new Map<string, number | undefined>();
-    for (const each of all) durable.set(streamKey(each), positions?.get(streamKey(each))?.durable);
-    const unknown = new Map(all.map((each) => [streamKey(each), each]));
+    const taken = all.filter((each) => feed.takes(each));
+    for (const each of taken) durable.set(streamKey(each), positions?.get(streamKey(each))?.durable);
+    const unknown = new Map(taken.map((each) => [streamKey(each), each]));
     for (const [key, known] of durable) if (known !== undefined) unknown.delete(key);
     for (const [key, watermark] of await readWatermarks(session, feed.name, [...unknown.values()])) {
       durable.set(key, watermark);
     }
-    return all.filter((each) => (durable.get(streamKey(each)) ?? 0) < each.through);
+    return taken.map((each) => ({ ...each, durable: durable.get(streamKey(each)) ?? 0 }))
+      .filter((each) => each.durable < each.through);
   }
 
   /** Works until it succeeds; undefined when it was stopped before. */

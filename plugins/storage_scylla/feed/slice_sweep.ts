@@ -21,8 +21,8 @@ export type SweepParts = SettlementParts & {
   /** The database's time. */
   readonly clock: { nowMs(): number };
   readonly tell: (told: Told) => void;
-  /** What an append of this copy has made of its announcement, if it is known. */
-  readonly applied: (commitId: string) => boolean;
+  /** Whether it is known that an append of this copy was applied; resolves when one that is under way ends. */
+  readonly applied: (commitId: string) => boolean | Promise<boolean>;
 };
 
 type Minute = {
@@ -114,7 +114,10 @@ export class SliceSweep {
     if (this.#lowWater === undefined) await this.#begin();
     while (!signal.aborted) {
       const nowMs = clock.nowMs();
-      for (let minute = minuteOf(nowMs); !this.#minutes.has(minute); minute -= 1) this.#add(minute, 0);
+      const lowWater = this.#lowWater ?? 0;
+      for (let minute = minuteOf(nowMs); minute >= lowWater && !this.#minutes.has(minute); minute -= 1) {
+        this.#add(minute, 0);
+      }
       const agesPassed = (minute: number) =>
         times.rereadAgesMs.filter((ageMs) => (minute + 1) * MINUTE_MS + ageMs <= nowMs).length;
       const due = [...this.#minutes].find(([minute, { reads }]) => agesPassed(minute) > reads);
@@ -131,8 +134,8 @@ export class SliceSweep {
     const closed = minuteOf(clock.nowMs() - (times.rereadAgesMs.at(-1) ?? 0)) - 1;
     const stored = leases.lowWater(slice, SETTLED);
     const isFar = stored === undefined || stored < current - MANY_MINUTES;
-    const held = isFar ? await announcedMinutes(session, slice) : [];
     const oldest = minuteOf(clock.nowMs() - times.scanBeyondMs);
+    const held = isFar ? await announcedMinutes(session, { slice, from: oldest, to: current }) : [];
     const first = Math.max(oldest, Math.min(stored ?? held[0] ?? closed, closed));
     for (let minute = first - times.minutesBack; minute <= current; minute += 1) {
       // What the list does not show may have been announced since, but hardly long ago.
@@ -159,10 +162,11 @@ export class SliceSweep {
     number: number,
     { reads, minute, signal }: { readonly reads: number; readonly minute: Minute; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { session, times } = this.#parts;
+    const { session, times, log } = this.#parts;
+    const { slice } = this.tenure;
     const findings: Promise<Finding>[] = [];
     const isClosing = reads === times.rereadAgesMs.length;
-    for await (const page of inMinute(session, { slice: this.tenure.slice, minute: number })) {
+    for await (const page of inMinute(session, { slice, minute: number })) {
       for (const each of page) {
         while (this.#open >= MAX_OPEN) await this.#room.next(signal);
         signal.throwIfAborted();
@@ -177,7 +181,10 @@ export class SliceSweep {
       this.#known -= minute.known.size;
       minute.known.clear();
       this.#pass();
-    }, () => {});
+    }).catch((error) => {
+      if (signal.aborted) return;
+      log.error("A minute cannot be settled; it stays open", { slice, minute: number, error: String(error) });
+    });
   }
 
   /** Moves the low water over all minutes that are done, in their order. */
@@ -216,7 +223,7 @@ export class SliceSweep {
   async #settle(announcement: Announcement): Promise<Finding> {
     const { aggregateType, aggregateId, slice, expected, count, atMs, commitId } = announcement;
     const found = { aggregateType, aggregateId, through: expected + count };
-    if (this.#parts.applied(commitId)) return found;
+    if (await this.#parts.applied(commitId)) return found;
     this.#open += 1;
     try {
       const settled = await settle(announcement, { ...this.#parts, signal: this.#stopping.signal });

@@ -1,5 +1,5 @@
 import type { Backlog, Changes } from "../../../core/ports/change_log.ts";
-import { streamKey } from "../../../core/ports/event_store.ts";
+import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { toUnavailable } from "../unavailable.ts";
 import { Bell } from "./bell.ts";
@@ -15,6 +15,13 @@ export type SubscriptionFeedParts = Pick<PageMakerParts, "session" | "reader"> &
   readonly queue: QueueBounds;
   /** What it was told of and had no room for has to be found again. */
   readonly onMissed: (slice: number, minute: number) => void;
+};
+
+export type ChangesOptions = {
+  readonly eventTypes: ReadonlySet<string>;
+  readonly aggregateTypes?: ReadonlySet<string> | undefined;
+  readonly signal: AbortSignal;
+  readonly toCheckpoint: (page: number) => string;
 };
 
 type Followed = { readonly tenure: Tenure; readonly positions: Positions };
@@ -33,6 +40,7 @@ export class SubscriptionFeed {
   /** Grows whenever what is handed out has to begin again. */
   #run = 0;
   #loaded: string | undefined;
+  #aggregateTypes: ReadonlySet<string> | undefined;
 
   constructor(name: string, parts: SubscriptionFeedParts) {
     this.name = name;
@@ -48,7 +56,7 @@ export class SubscriptionFeed {
     for (const [slice, { tenure }] of this.#slices) {
       if (tenures.some((each) => each.slice === slice && each.epoch === tenure.epoch)) continue;
       this.#slices.delete(slice);
-      this.#queue.drop(slice);
+      this.#queue.keep((dirty) => dirty.slice !== slice);
     }
     for (const tenure of tenures) {
       const isNew = !this.#slices.has(tenure.slice);
@@ -58,20 +66,33 @@ export class SubscriptionFeed {
     this.#changed.ring();
   }
 
+  /** Whether the subscriber may have anything to do with a stream; until it has said, it may with any. */
+  takes({ aggregateType }: Stream): boolean {
+    return this.#aggregateTypes?.has(aggregateType) !== false;
+  }
+
   /** Takes note of what a stream may hold. */
   offer(dirty: Dirty): void {
+    if (!this.takes(dirty)) return;
     const followed = this.#slices.get(dirty.slice);
     if (followed === undefined) return;
     const position = followed.positions.get(streamKey(dirty));
     if (position !== undefined && dirty.through <= position.delivered) return;
     if (this.#queue.offer(dirty)) this.#changed.ring();
-    else this.#parts.onMissed(dirty.slice, minuteOf(dirty.atMs));
+    // What is told of when it was acknowledged may have been announced in the minute before.
+    else this.#parts.onMissed(dirty.slice, minuteOf(dirty.atMs) - 1);
   }
 
   /** The same for those who can wait until there is room for what they bring. */
   async offerSlowly(dirty: Dirty, signal: AbortSignal): Promise<void> {
     while (!this.#queue.hasRoom && !signal.aborted) await this.#changed.next(signal);
     this.offer(dirty);
+  }
+
+  /** Whether something of a stream waits to be shown, or was shown and is not durable yet. */
+  isUnderWay(stream: Stream): boolean {
+    const key = streamKey(stream);
+    return this.#queue.has(key) || this.#maker.has(key) || this.#pages.has(key);
   }
 
   positionsOf(slice: number): Positions | undefined {
@@ -92,12 +113,10 @@ export class SubscriptionFeed {
   }
 
   async *changes(
-    { eventTypes, signal, toCheckpoint }: {
-      readonly eventTypes: ReadonlySet<string>;
-      readonly signal: AbortSignal;
-      readonly toCheckpoint: (page: number) => string;
-    },
+    { eventTypes, aggregateTypes, signal, toCheckpoint }: ChangesOptions,
   ): AsyncGenerator<Changes, void> {
+    this.#aggregateTypes = aggregateTypes;
+    this.#queue.keep((dirty) => this.takes(dirty));
     if (this.#loaded !== undefined && this.#loaded !== this.#tenures()) return;
     this.#run += 1;
     const run = this.#run;
@@ -112,9 +131,11 @@ export class SubscriptionFeed {
       }
       if (run !== this.#run || signal.aborted) {
         for (const { taken } of deliveries) this.#maker.takeBack(taken);
+        this.#maker.handedOver();
         return;
       }
       const page = this.#pages.add(deliveries, (slice) => this.#slices.get(slice)?.tenure);
+      this.#maker.handedOver();
       this.#changed.ring();
       const events = page.events.filter(({ eventType }) => eventTypes.has(eventType));
       yield { events, checkpoint: toCheckpoint(page.number), more: this.#queue.size > 0 };

@@ -1,3 +1,4 @@
+import { keepRunning } from "../keep_running.ts";
 import type { Tenure } from "../leases.ts";
 import { CqlError } from "../session.ts";
 import { Poll } from "./poll.ts";
@@ -15,6 +16,7 @@ export class Sweep {
   readonly #parts: SweepParts;
   readonly #slices = new Map<number, SliceSweep>();
   readonly #applied = new Set<string>();
+  readonly #underWay = new Map<string, Promise<boolean>>();
   readonly #stopping = new AbortController();
   readonly #working = new Set<Promise<void>>();
   readonly #poll: Poll;
@@ -25,7 +27,7 @@ export class Sweep {
   }
 
   start(): void {
-    this.#run(this.#keepPolling());
+    this.#run("poll of announcements", () => this.#keepPolling());
   }
 
   async stop(): Promise<void> {
@@ -44,15 +46,25 @@ export class Sweep {
     }
     for (const tenure of tenures) {
       if (this.#slices.has(tenure.slice) || this.#stopping.signal.aborted) continue;
-      const applied = (commitId: string) => this.#applied.has(commitId);
+      const applied = (commitId: string) => this.#underWay.get(commitId) ?? this.#applied.has(commitId);
       const sweep = new SliceSweep(tenure, { ...this.#parts, applied });
       this.#slices.set(tenure.slice, sweep);
-      this.#run(sweep.run());
+      this.#run(`sweep of slice ${tenure.slice}`, () => sweep.run());
     }
   }
 
   slice(slice: number): SliceSweep | undefined {
     return this.#slices.get(slice);
+  }
+
+  /** A commit of this copy is about to be announced; to be told at its end whether it was applied. */
+  begin(commitId: string): (isApplied: boolean) => void {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#underWay.set(commitId, promise);
+    return (isApplied) => {
+      this.#underWay.delete(commitId);
+      resolve(isApplied);
+    };
   }
 
   /** Takes note of a commit that this copy made, and has told of. */
@@ -89,8 +101,10 @@ export class Sweep {
     return found;
   }
 
-  #run(work: Promise<void>): void {
-    this.#working.add(work);
-    work.finally(() => this.#working.delete(work));
+  #run(name: string, work: () => Promise<void>): void {
+    const { runtime, log } = this.#parts;
+    const running = keepRunning(work, { name, runtime, log, signal: this.#stopping.signal });
+    this.#working.add(running);
+    running.finally(() => this.#working.delete(running));
   }
 }

@@ -21,6 +21,12 @@ export type FeedTimes = {
   readonly scanBeyondMs: number;
   /** Between two looks at a minute that a subscription has not finished: from the first to the last of these. */
   readonly checkAgainMs: readonly [number, number];
+  /** When an audit begins after a start, and how long after one has begun the next one does. */
+  readonly auditMs: readonly [number, number];
+  /** How many watermarks an audit may ask for in a second. */
+  readonly auditReadsPerSecond: number;
+  /** How far behind a low water an event must lie, to be expected of it: more than clocks of servers may differ. */
+  readonly auditGraceMs: number;
 };
 
 export const FEED_TIMES: FeedTimes = {
@@ -36,6 +42,9 @@ export const FEED_TIMES: FeedTimes = {
   minutesBack: 15,
   scanBeyondMs: 6 * 24 * 3_600_000,
   checkAgainMs: [500, 30_000],
+  auditMs: [15 * 60_000, 24 * 3_600_000],
+  auditReadsPerSecond: 20,
+  auditGraceMs: 5 * 60_000,
 };
 
 export const MINUTE_MS = 60_000;

@@ -17,11 +17,11 @@ async function open(storage = createMemoryStorage()) {
   };
   const rig = await openRig({ modules: [counter], streamer: false, storage: { ...storage, store } });
   const create = (by: number, key?: string) =>
-    rig.execute({ module: "counter", id: "a", body: { type: "Count", by }, isFresh: true, key });
+    rig.execute({ module: "counter", id: "a", body: { type: "Count", by }, key });
   return { rig, create, reads: () => reads, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
 }
 
-describe("a command under a fresh id", () => {
+describe("a command that creates", () => {
   it("is appended as version 1 without a read", async () => {
     await using opened = await open();
     const outcome = await opened.create(1);
