@@ -132,10 +132,17 @@ async function* pagesOf(
 
 function readOptions({ consistency, pageSize }: ReadOptions): QueryOptions {
   return {
-    ...(consistency === "serial" ? { consistency: consistencies.localSerial } : {}),
+    ...(consistency === undefined ? {} : { consistency: CONSISTENCIES[consistency] }),
     ...(pageSize === undefined ? {} : { fetchSize: pageSize }),
   };
 }
+
+const CONSISTENCIES = {
+  quorum: consistencies.localQuorum,
+  serial: consistencies.localSerial,
+  cluster_quorum: consistencies.quorum,
+  one: consistencies.one,
+};
 
 function toDriver(value: CqlValue): unknown {
   if (!(value instanceof Uint8Array)) return value;

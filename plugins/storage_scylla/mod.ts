@@ -5,7 +5,7 @@ import { definePlugin, StartError } from "../../core/ports/plugin.ts";
 import { readModelsRef } from "../../core/ports/read_models.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
-import { type Log, logRef } from "../../core/ports/telemetry.ts";
+import { type Log, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { type Database, type DatabaseConfig, databaseConfig, openDatabase } from "./database.ts";
 import { CqlError } from "./session.ts";
 import { openStorage } from "./storage.ts";
@@ -26,7 +26,7 @@ export default definePlugin({
     readModels: readModelsRef,
     snapshots: snapshotsRef,
   },
-  requires: { log: logRef, runtime: runtimeRef },
+  requires: { log: logRef, runtime: runtimeRef, telemetry: telemetryRef },
   config: databaseConfig.extend({
     /** `serve` alone: this copy takes commands and queries, and leaves the feeding of subscriptions to others. */
     ROLES: z.string().default("serve,stream").transform((text) => text.split(",").map((role) => role.trim())).pipe(

@@ -15,8 +15,11 @@ export type CqlRow = Readonly<Record<string, unknown>>;
 export type Statement = { readonly cql: string; readonly values: readonly CqlValue[] };
 
 export type ReadOptions = {
-  /** `serial` finishes conditional writes under way and sees them; else a local quorum answers. */
-  readonly consistency?: "quorum" | "serial";
+  /**
+   * `serial` finishes conditional writes under way and sees them; `cluster_quorum` and `one` are for tables of the
+   * server's own, which belong to no data centre; else a local quorum answers.
+   */
+  readonly consistency?: "quorum" | "serial" | "cluster_quorum" | "one";
   readonly pageSize?: number;
 };
 

@@ -2,6 +2,7 @@ import type { Changes } from "../../../core/ports/change_log.ts";
 import { type EventStore, type RecordedEvent, type Stream, Unavailable } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
+import type { CdcFeed } from "../cdc/cdc_feed.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { sliceOf } from "../partitions.ts";
 import type { CqlSession } from "../session.ts";
@@ -25,6 +26,8 @@ export type FeedOptions = {
   readonly times?: FeedTimes;
   /** How much a subscription may have before it; what is beyond it is found again later. */
   readonly queue?: QueueBounds;
+  /** Shows sooner what the announcements prove. */
+  readonly cdc?: CdcFeed | undefined;
 };
 
 /** A commit of this copy whose append was answered with "applied", and the events as the store gives them back. */
@@ -48,14 +51,19 @@ export class Feed {
   readonly #unfollow: () => void;
 
   constructor(options: FeedOptions) {
-    const { session, leases, runtime, log, clock, times = FEED_TIMES } = options;
+    const { session, leases, runtime, log, clock, times = FEED_TIMES, cdc } = options;
     this.#options = options;
     this.#times = times;
     this.#id = runtime.newId();
     this.#sweep = new Sweep({
       ...{ session, leases, runtime, log, clock, times, slots: new Slots(SETTLING) },
-      tell: (told) => this.#tell(told),
+      tell: (told) => {
+        this.#tell(told);
+        cdc?.expect(told);
+      },
+      covered: () => cdc?.trusted,
     });
+    cdc?.start((told) => this.#subscriptions.values().forEach(({ feed }) => feed.hint(told)));
     this.#unfollow = leases.onChange(() => this.#follow());
     this.#sweep.start();
     this.#follow();
@@ -65,7 +73,7 @@ export class Feed {
     this.#unfollow();
     this.#stopping.abort();
     for (const { cares } of this.#subscriptions.values()) for (const care of cares.values()) care.stop();
-    await Promise.all([this.#sweep.stop(), ...this.#working]);
+    await Promise.all([this.#sweep.stop(), this.#options.cdc?.stop(), ...this.#working]);
   }
 
   /** Tells the subscriptions of a commit of this copy at once; without it the sweep will. */
@@ -150,6 +158,7 @@ export class Feed {
     // What looks after a slice asks its sweep, so it is stopped before that, and begun behind it.
     for (const { cares } of this.#subscriptions.values()) stopOthers(cares, tenures);
     this.#sweep.follow(tenures);
+    this.#options.cdc?.follow(tenures.map(({ slice }) => slice));
     for (const cared of this.#subscriptions.values()) this.#followWith(cared);
   }
 
