@@ -22,7 +22,12 @@ type Services<R> = {
   readonly [K in keyof R]: R[K] extends ManyRef<infer T> ? readonly T[] : R[K] extends Ref<infer T> ? T : never;
 };
 
-export type Health = { readonly status: "pass" | "warn" | "fail"; readonly reason?: string };
+export type Health = {
+  readonly status: "pass" | "warn" | "fail";
+  readonly reason?: string;
+  /** What an operator may want to know besides. */
+  readonly detail?: Readonly<Record<string, string | number | boolean>>;
+};
 
 /** A started plugin. `stop` is called once, in reverse order of start, and should end early when its signal aborts. */
 export type Running<P> = {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import { CHANGE_SOURCES, chooseLog, type LogLayout } from "./cdc/log_layout.ts";
 import { nameOfKeyspace, parseReplication, type ServerKind } from "./dialect.ts";
 import { type DriverSessionOptions, openDriverSession } from "./driver_session.ts";
 import { type CreateTable, createTableOf, ensureKeyspace, migrate } from "./migrations.ts";
@@ -19,6 +20,8 @@ export const databaseConfig = z.object({
   SCYLLA_REPLICATION: z.string().transform(checked(parseReplication)).optional(),
   SCYLLA_USERNAME: z.string().optional(),
   SCYLLA_PASSWORD: z.string().optional(),
+  /** Whether the server's log of changes is read, too, so that it tells at once: by itself, where there is one. */
+  CHANGE_SOURCE: z.enum(CHANGE_SOURCES).optional(),
 });
 
 export type DatabaseConfig = z.output<typeof databaseConfig>;
@@ -28,6 +31,8 @@ export type Database = {
   readonly session: CqlSession;
   readonly kind: ServerKind;
   readonly layout: Layout;
+  /** The server's log of changes; undefined where it is not to be read. */
+  readonly changeLog: LogLayout | undefined;
   readonly createTable: CreateTable;
 };
 
@@ -48,11 +53,12 @@ export async function openDatabase(
     try {
       await migrate({ session, runtime, keyspace, kind });
       await agreeOnSettings({ session, runtime, keyspace }, { homeDc, ...layout });
+      const changeLog = await chooseLog(session, { kind, keyspace, wanted: config.CHANGE_SOURCE });
+      return { session, kind, layout, changeLog, createTable: createTableOf({ session, runtime, keyspace, kind }) };
     } catch (error) {
       await session.close();
       throw error;
     }
-    return { session, kind, layout, createTable: createTableOf({ session, runtime, keyspace, kind }) };
   } catch (error) {
     if (!(error instanceof CqlError)) throw error;
     throw new StartError(`Cannot use the database: ${error.message}; see to it, then start again`, { cause: error });

@@ -144,6 +144,7 @@ function readOptions({ consistency, scope, pageSize, timeoutMs }: ReadOptions): 
   return {
     ...(isWide ? { consistency: consistencies.quorum, serialConsistency: serial } : {}),
     ...(consistency === "serial" ? { consistency: serial } : {}),
+    ...(consistency === "one" ? { consistency: consistencies.one } : {}),
     ...(pageSize === undefined ? {} : { fetchSize: pageSize }),
     ...(timeoutMs === undefined ? {} : { readTimeout: timeoutMs }),
   };

@@ -15,8 +15,11 @@ export type CqlRow = Readonly<Record<string, unknown>>;
 export type Statement = { readonly cql: string; readonly values: readonly CqlValue[] };
 
 export type ReadOptions = {
-  /** `serial`, of reads: finishes conditional writes under way and sees them; else a local quorum answers. */
-  readonly consistency?: "quorum" | "serial";
+  /**
+   * `serial`, of reads: finishes conditional writes under way and sees them. `one` is for tables of the server's own,
+   * of which every node has all. Else a quorum answers.
+   */
+  readonly consistency?: "quorum" | "serial" | "one";
   /** `cluster`: the quorum is one of all data centres together, for a condition too. Else it is the home's. */
   readonly scope?: "home" | "cluster";
   readonly pageSize?: number;

@@ -5,6 +5,7 @@ import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { Log, Telemetry } from "../../core/ports/telemetry.ts";
+import { CdcFeed } from "./cdc/cdc_feed.ts";
 import { createChangeSource } from "./change_source.ts";
 import type { Database } from "./database.ts";
 import { DatabaseWatch } from "./database_watch.ts";
@@ -37,7 +38,7 @@ export type StorageOptions = Database & {
 
 /** The storage of one copy, over a database that is ready; closing it closes the database's session. */
 export async function openStorage(
-  { session, layout, createTable, streams, runtime, log, telemetry, times = FEED_TIMES }: StorageOptions,
+  { session, layout, changeLog, createTable, streams, runtime, log, telemetry, times = FEED_TIMES }: StorageOptions,
 ): Promise<Storage> {
   const watch = await DatabaseWatch.start({ session, runtime, log });
   const { clock } = watch;
@@ -46,16 +47,20 @@ export async function openStorage(
   const leases = startLeases({ session, runtime, log, copyId, claim: streams, slices });
   const reader = createStreamReader(session, layout);
   const parts = { session, reader, runtime, clock, slices, times };
-  const feed = new Feed({ ...parts, leases, log, countMissed: missedCounter(telemetry) });
+  const cdc = changeLog === undefined
+    ? undefined
+    : new CdcFeed({ session, runtime, log, clock, slices, layout: changeLog, observe: delayOf(telemetry) });
+  const feed = new Feed({ ...parts, leases, log, cdc, countMissed: missedCounter(telemetry) });
   const source = createChangeSource({ ...parts, feed });
   const progress = createProgress({ session, runtime, slices, leases, feed });
-  log.info("This copy works on the cluster store", { copy: copyId, streams });
+  const changeSource = cdc === undefined ? "outbox" : "cdc";
+  log.info("This copy works on the cluster store", { copy: copyId, streams, change_source: changeSource });
   return {
     store: createEventStore({ session, runtime, clock, layout, onCommit: source.ring, onAnnounce: feed.begin }),
     source,
     readModels: createReadModels({ session, progress, createTable }),
     snapshots: createSnapshots(session),
-    health: () => watch.health(),
+    health: () => both(watch.health(), cdc?.health() ?? { status: "pass", detail: { change_source: changeSource } }),
     async close() {
       await feed.stop();
       await leases.stop();
@@ -72,4 +77,21 @@ function missedCounter(telemetry: Telemetry): (subscription: string, events: num
     labels: ["subscription"],
   });
   return (subscription, events) => missed.at({ subscription }).add(events);
+}
+
+function delayOf(telemetry: Telemetry): (seconds: number) => void {
+  const delay = telemetry.histogram({
+    name: "cdc_processing_duration_seconds",
+    help: "From a commit, by the time of its row in the log of changes, to its events being handed on",
+    labels: [],
+  }).at({});
+  return (seconds) => delay.observe(seconds);
+}
+
+/** The worse of the two, with both reasons and the detail of the second. */
+function both(first: Health, second: Health): Health {
+  const { status } = first.status === "fail" || second.status === "pass" ? first : second;
+  const reasons = [first, second].flatMap(({ reason }) => reason ?? []);
+  const { detail = {} } = second;
+  return { status, detail, ...reasons.length === 0 ? {} : { reason: reasons.join("; ") } };
 }

@@ -1,8 +1,12 @@
 import type { EventStore } from "../../core/ports/event_store.ts";
 import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import { CdcFeed, type CdcFeedParts } from "./cdc/cdc_feed.ts";
+import type { LogLayout } from "./cdc/log_layout.ts";
+import { LOG_TIMES, type LogTimes } from "./cdc/log_times.ts";
 import { createChangeSource, type ScyllaChangeSource } from "./change_source.ts";
 import { DatabaseClock } from "./database_clock.ts";
+import type { ServerKind } from "./dialect.ts";
 import { createEventStore } from "./event_store.ts";
 import type { QueueBounds } from "./feed/dirty_queue.ts";
 import { Feed } from "./feed/feed.ts";
@@ -20,6 +24,8 @@ import { keptLog, openTestSession, type TestSession, uniqueName } from "./test_s
 /** A store in a keyspace of its own, and any number of copies of the service that work on it. */
 export type TestCluster = AsyncDisposable & {
   readonly session: CqlSession;
+  readonly keyspace: string;
+  readonly kind: ServerKind;
   /** Of its leases. */
   readonly scope: string;
   copy(options?: CopyOptions): Promise<TestCopy>;
@@ -37,6 +43,11 @@ export type CopyOptions = {
   readonly aheadMs?: () => number;
   /** Whether its appends tell its own feed. */
   readonly rings?: boolean;
+  /** The log that it reads besides. */
+  readonly changeLog?: LogLayout;
+  readonly logTimes?: Partial<LogTimes>;
+  /** How far the clock of those who read the log is ahead. */
+  readonly logAheadMs?: number;
 };
 
 export type TestCopy = AsyncDisposable & {
@@ -46,6 +57,7 @@ export type TestCopy = AsyncDisposable & {
   readonly readModels: ReadModels;
   readonly progress: ScyllaProgress;
   readonly leases: Leases;
+  readonly cdc: CdcFeed | undefined;
   readonly clock: { nowMs(): number };
   readonly log: ReturnType<typeof keptLog>;
   /** Resolves once this copy has so many slices. */
@@ -70,7 +82,7 @@ export function testCluster(): { open(): Promise<TestCluster>; close(): Promise<
       const scope = uniqueName("feed");
       const copies = new Set<TestCopy>();
       return {
-        ...{ session: opened.session, scope },
+        ...{ session: opened.session, keyspace: opened.keyspace, kind: opened.kind, scope },
         async copy(options = {}) {
           const copy = await openCopy(opened, scope, options);
           copies.add(copy);
@@ -101,7 +113,14 @@ async function openCopy(test: TestSession, scope: string, options: CopyOptions):
   const times = { ...FEED_TIMES, ...QUICK_TIMES, ...options.times };
   const reader = createStreamReader(session, layout);
   const common = { session, reader, runtime, clock, times, slices: layout.slices };
-  const feed = new Feed({ ...common, leases, log, ...options.queue === undefined ? {} : { queue: options.queue } });
+  const cdc = cdcFeedOf(options, { session, runtime, log, clock, slices: layout.slices });
+  const feed = new Feed({
+    ...common,
+    leases,
+    log,
+    cdc,
+    ...options.queue === undefined ? {} : { queue: options.queue },
+  });
   const source = createChangeSource({ ...common, feed });
   const progress = createProgress({ session, runtime, slices: layout.slices, leases, feed });
   const readModels = createReadModels({
@@ -110,7 +129,7 @@ async function openCopy(test: TestSession, scope: string, options: CopyOptions):
   });
   const store = createEventStore({ session, runtime, clock: databaseClock, layout });
   return {
-    ...{ copyId, source, readModels, progress, leases, clock, log },
+    ...{ copyId, source, readModels, progress, leases, cdc, clock, log },
     store: rings ? ringing(store, source) : store,
     async owns(slices) {
       while (leases.owned().length !== slices) await nextChange(leases);
@@ -124,6 +143,15 @@ async function openCopy(test: TestSession, scope: string, options: CopyOptions):
       await leases.stop();
     },
   };
+}
+
+function cdcFeedOf(
+  { changeLog, logTimes, logAheadMs = 0 }: CopyOptions,
+  parts: Omit<CdcFeedParts, "layout" | "times">,
+): CdcFeed | undefined {
+  if (changeLog === undefined) return undefined;
+  const clock = { nowMs: () => parts.clock.nowMs() + logAheadMs };
+  return new CdcFeed({ ...parts, clock, layout: changeLog, times: { ...LOG_TIMES, ...logTimes } });
 }
 
 function ringing(store: EventStore, source: ScyllaChangeSource): EventStore {

@@ -48,6 +48,7 @@ async function open(test: TestSession, { session, page, streams, aheadMs = () =>
   const runtime = { ...test.runtime, now: () => Date.now() + aheadMs() };
   const storage = await openStorage({
     ...{ session: { ...session, close: () => Promise.resolve() }, kind: test.kind, layout: LAYOUT, streams, runtime },
+    changeLog: undefined,
     ...{ log: keptLog(), telemetry: page.telemetry, times: TIMES },
     createTable: createTableOf({ ...test, migrations: MIGRATIONS }),
   });

@@ -2,6 +2,7 @@ import type { Changes } from "../../../core/ports/change_log.ts";
 import { type EventStore, type RecordedEvent, type Stream, Unavailable } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
+import type { CdcFeed } from "../cdc/cdc_feed.ts";
 import { keepRunning } from "../keep_running.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { sliceOf } from "../partitions.ts";
@@ -29,6 +30,8 @@ export type FeedOptions = {
   readonly queue?: QueueBounds;
   /** Told of events that no feed had shown; there should be none. */
   readonly countMissed?: (subscription: string, events: number) => void;
+  /** Shows sooner what the announcements prove. */
+  readonly cdc?: CdcFeed | undefined;
 };
 
 /** A commit of this copy whose append was answered with "applied", and the events as the store gives them back. */
@@ -52,22 +55,20 @@ export class Feed {
   readonly #unfollow: () => void;
 
   constructor(options: FeedOptions) {
-    const { session, leases, runtime, log, clock, times = FEED_TIMES } = options;
+    const { session, leases, runtime, log, clock, times = FEED_TIMES, cdc } = options;
     this.#options = options;
     this.#times = times;
     this.#id = runtime.newId();
     this.#sweep = new Sweep({
-      ...{
-        session,
-        leases,
-        runtime,
-        log,
-        clock,
-        times,
-        slots: { first: new Slots(SETTLING), later: new Slots(SETTLING) },
+      ...{ session, leases, runtime, log, clock, times },
+      slots: { first: new Slots(SETTLING), later: new Slots(SETTLING) },
+      tell: (told) => {
+        this.#tell(told);
+        cdc?.expect(told);
       },
-      tell: (told) => this.#tell(told),
+      covered: () => cdc?.trusted,
     });
+    cdc?.start((told) => this.#subscriptions.values().forEach(({ feed }) => feed.hint(told)));
     this.#unfollow = leases.onChange(() => this.#follow());
     this.#sweep.start();
     this.#follow();
@@ -79,7 +80,7 @@ export class Feed {
     this.#stopping.abort();
     for (const { cares } of this.#subscriptions.values()) for (const care of cares.values()) care.stop();
     const scans = [...this.#subscriptions.values()].map((cared) => cared.scans.whenEnded());
-    await Promise.all([this.#sweep.stop(), ...this.#working, ...scans]);
+    await Promise.all([this.#sweep.stop(), this.#options.cdc?.stop(), ...this.#working, ...scans]);
   }
 
   /** Nobody looks what became of a commit of this copy while it is under way: `OnAnnounce`. */
@@ -168,6 +169,7 @@ export class Feed {
     // What looks after a slice asks its sweep, so it is stopped before that, and begun behind it.
     for (const { cares } of this.#subscriptions.values()) stopOthers(cares, tenures);
     this.#sweep.follow(tenures);
+    this.#options.cdc?.follow(tenures.map(({ slice }) => slice));
     for (const cared of this.#subscriptions.values()) this.#followWith(cared);
   }
 

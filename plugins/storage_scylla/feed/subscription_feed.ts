@@ -83,6 +83,11 @@ export class SubscriptionFeed {
     else this.#parts.onMissed(dirty.slice, minuteOf(dirty.atMs) - 1);
   }
 
+  /** The same for what will be offered in any case: it may take half of the room. */
+  hint(dirty: Dirty): void {
+    if (this.#queue.hasRoom) this.offer(dirty);
+  }
+
   /** The same for those who can wait until there is room for what they bring. */
   async offerSlowly(dirty: Dirty, signal: AbortSignal): Promise<void> {
     while (!this.#queue.hasRoom && !signal.aborted) await this.#changed.next(signal);

@@ -4,7 +4,10 @@ import { CqlError } from "../session.ts";
 import { Poll } from "./poll.ts";
 import { SliceSweep, type SweepParts as SliceParts } from "./slice_sweep.ts";
 
-export type SweepParts = Omit<SliceParts, "applied">;
+export type SweepParts = Omit<SliceParts, "applied"> & {
+  /** There is one while another source shows sooner what is announced; it aborts as soon as that does not. */
+  readonly covered?: () => AbortSignal | undefined;
+};
 
 /** Commits of this copy that are remembered, so that nobody looks whether they were made. */
 const MAX_APPLIED = 10_000;
@@ -78,7 +81,7 @@ export class Sweep {
   }
 
   async #keepPolling(): Promise<void> {
-    const { runtime, times, log } = this.#parts;
+    const { times, log } = this.#parts;
     const { signal } = this.#stopping;
     for (let restMs = times.busyPollMs; !signal.aborted;) {
       try {
@@ -89,8 +92,18 @@ export class Sweep {
         log.debug("The announcements cannot be polled for now", { reason: error.message });
         restMs = times.idlePollMs;
       }
-      if (!signal.aborted) await runtime.sleep(restMs, { signal }).catch(() => {});
+      if (!signal.aborted) await this.#rest(restMs);
     }
+  }
+
+  async #rest(restMs: number): Promise<void> {
+    const { runtime, times, covered } = this.#parts;
+    const { signal } = this.#stopping;
+    const covering = covered?.();
+    const rest = covering === undefined
+      ? runtime.sleep(restMs, { signal })
+      : runtime.sleep(times.coveredPollMs, { signal: AbortSignal.any([signal, covering]) });
+    await rest.catch(() => {});
   }
 
   async #look(): Promise<number> {

@@ -3,6 +3,8 @@ export type FeedTimes = {
   /** Between two polls of what is being announced: while something comes, and at rest. */
   readonly busyPollMs: number;
   readonly idlePollMs: number;
+  /** The same while somebody else shows it sooner, and this is only for proof. */
+  readonly coveredPollMs: number;
   /** How far a poll looks back behind what it has seen: nearly always a little, and the whole of it now and then. */
   readonly shortOverlapMs: number;
   readonly overlapMs: number;
@@ -32,6 +34,7 @@ export type FeedTimes = {
 export const FEED_TIMES: FeedTimes = {
   busyPollMs: 50,
   idlePollMs: 150,
+  coveredPollMs: 1_000,
   shortOverlapMs: 250,
   overlapMs: 3_000,
   overlapEveryMs: 1_000,
