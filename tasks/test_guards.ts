@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { changeLogGuards } from "../tests/guards/change_log_guards.ts";
 import { clusterGuards } from "../tests/guards/cluster_guards.ts";
 import { feedGuards } from "../tests/guards/feed_guards.ts";
 import { type Guard, guards } from "../tests/guards/guards.ts";
@@ -26,7 +27,7 @@ const { values: { only, cluster, scylla, show } } = parseArgs({
   },
 });
 const onServer = cluster || scylla !== undefined;
-const chosen = [...guards, ...clusterGuards, ...feedGuards].filter(({ promise, file, test }) =>
+const chosen = [...guards, ...clusterGuards, ...feedGuards, ...changeLogGuards].filter(({ promise, file, test }) =>
   NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only))
 );
 if (chosen.length === 0) {
