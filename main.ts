@@ -1,4 +1,5 @@
 import { startApp } from "./core/engine/app.ts";
+import type { Environment } from "./core/engine/configuration.ts";
 import { kernel } from "./core/engine/kernel.ts";
 import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
@@ -7,6 +8,7 @@ import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
+import publisher from "./plugins/publisher/mod.ts";
 import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
@@ -22,8 +24,7 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const storage = environment.SCYLLA_NODES === undefined ? embedded() : await clustered();
-  const plugins = [logging, metrics, ...storage, kernel(modules), cdcStreamer, http];
+  const plugins = [logging, metrics, ...await dataPlugins(environment), kernel(modules), cdcStreamer, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);
@@ -37,13 +38,12 @@ try {
   Deno.exit(error instanceof StartError ? error.exitCode : 1);
 }
 
-function embedded(): readonly Plugin[] {
-  return [storageSqlite, brokerLocal];
-}
-
-/** Its driver is loaded only where it is used. */
-async function clustered(): Promise<readonly Plugin[]> {
-  return [(await import("./plugins/storage_scylla/mod.ts")).default];
+/** Drivers are loaded only where they are used. */
+async function dataPlugins(environment: Environment): Promise<readonly Plugin[]> {
+  const { SCYLLA_NODES: nodes, REDPANDA_BROKERS: brokers } = environment;
+  const storage = nodes === undefined ? storageSqlite : (await import("./plugins/storage_scylla/mod.ts")).default;
+  if (brokers === undefined) return nodes === undefined ? [storage, brokerLocal] : [storage];
+  return [storage, (await import("./plugins/broker_kafka/mod.ts")).default, publisher];
 }
 
 function welcome(publicUrl: string, operatorUrl: string): string {

@@ -2,7 +2,7 @@
 const VERSION = "1.29.2";
 /** A build of its YAML reader fails with Cython 3. */
 const BUILD_CONSTRAINT = "Cython<3";
-const SERVICES = ["scylla"];
+const SERVICES = ["scylla", "redpanda", "redpanda-console"];
 /** Into a place of its own; `complete` is there once all of it is. */
 const INSTALL = `set -e
 [ -e "$0/complete" ] && exit

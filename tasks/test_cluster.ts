@@ -1,11 +1,20 @@
-import { cacheDirectory } from "../tests/cluster/cassandra/cache.ts";
+import { cacheDirectory } from "../tests/cluster/servers/cache.ts";
 import { DenoTests } from "./cluster/deno_tests.ts";
-import { type Server, serverAt, startServer } from "./cluster/server.ts";
+import {
+  parseAddress,
+  redpandaAt,
+  scyllaAt,
+  type Server,
+  startOwnCassandra,
+  startOwnKafka,
+  startTogether,
+} from "./cluster/server.ts";
 
 /**
- * Runs every `*_cluster_test.ts` on a real server: first those that share it, in parallel; then, one after the other,
- * every `*_alone_cluster_test.ts`, which may pause it, kill it or take it all. The server is a Cassandra of this run,
- * or the one of `--scylla=IP:PORT`. File and folder names choose tests; other arguments go to `deno test`.
+ * Runs every `*_cluster_test.ts` on real servers: first those that share them, in parallel; then, one after the other,
+ * every `*_alone_cluster_test.ts`, which may pause them, kill them or take them all. The servers are a Cassandra and a
+ * Kafka of this run, or those of `--scylla=IP:PORT` and `--kafka=IP:PORT`. File and folder names choose tests; other
+ * arguments go to `deno test`.
  */
 const ROOMS = ["plugins", "tests"];
 const TEST = /_cluster_test\.ts$/;
@@ -13,6 +22,7 @@ const ALONE = /_alone_cluster_test\.ts$/;
 
 type Choice = {
   readonly scylla: string | undefined;
+  readonly kafka: string | undefined;
   readonly places: readonly string[];
   readonly flags: readonly string[];
 };
@@ -29,17 +39,20 @@ try {
 }
 Deno.exit(); // The listeners of signals would wait for more.
 
-async function main({ scylla, places, flags }: Choice): Promise<void> {
+async function main({ scylla, kafka, places, flags }: Choice): Promise<void> {
   const files = await findTests(places);
-  await using server = scylla === undefined ? await startServer() : serverAt(readAddress(scylla));
+  await using server = await startTogether([
+    scylla === undefined ? startOwnCassandra : async () => scyllaAt(parseAddress("scylla", scylla)),
+    kafka === undefined ? startOwnKafka : async () => redpandaAt(parseAddress("kafka", kafka)),
+  ]);
   console.log(`Testing on ${server.name} with ${files.length} files`);
   const started = performance.now();
   await runAll(server, { files, flags });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const obituary = await server.obituary();
-  if (obituary !== undefined) console.error(`The server is dead:\n${obituary}`);
-  if (tests.ignored > 0 && scylla !== undefined) {
-    console.log("Skipped: tests that pause or kill the server, for the one of --scylla is not ours to disturb");
+  if (obituary !== undefined) console.error(obituary);
+  if (tests.ignored > 0 && (scylla ?? kafka) !== undefined) {
+    console.log("Skipped: tests that pause or kill a server that is given, for it is not ours to disturb");
   }
   if (tests.isInterrupted) console.log("Interrupted: not every test has run");
   else if (tests.code !== 0 && tests.failed === 0) console.log("A run failed without a failed test: see above");
@@ -54,7 +67,8 @@ async function runAll(
   const sharing = files.filter((file) => !ALONE.test(file));
   const allowed = ["--allow-env", "--allow-read", "--allow-run=deno,sh"];
   const common = ["--no-prompt", "--sanitize-ops", "--sanitize-resources", ...allowed, ...flags];
-  const net = `--allow-net=${[...new Set(["127.0.0.1", "localhost", server.host])].join(",")}`;
+  const hosts = server.hosts?.concat("127.0.0.1", "localhost");
+  const net = hosts === undefined ? "--allow-net" : `--allow-net=${[...new Set(hosts)].join(",")}`;
   if (sharing.length > 0) {
     const all = ["--parallel", ...common, net, "--allow-write=data"];
     await tests.run({ files: sharing, flags: all, environment: server.environment() });
@@ -68,22 +82,24 @@ async function runAll(
 }
 
 function readArguments(args: readonly string[]): Choice {
-  const at = args.findIndex((arg) => /^--scylla(=|$)/.test(arg));
-  const inline = args[at]?.split("=")[1];
-  const rest = at < 0 ? args : args.toSpliced(at, inline === undefined ? 2 : 1);
+  const rest = [...args];
+  const [scylla, kafka] = [takeOption(rest, "scylla"), takeOption(rest, "kafka")];
   const isPlace = (arg: string) => ROOMS.includes(arg.replace(/^\.\//, "").split("/")[0] ?? "");
   return {
-    scylla: at < 0 ? undefined : inline ?? args[at + 1] ?? "",
+    scylla,
+    kafka,
     places: rest.filter(isPlace).map((arg) => arg.replace(/^\.\//, "")),
     flags: rest.filter((arg) => !isPlace(arg)),
   };
 }
 
-/** An IP, for the permission to reach the server is given by IP. */
-function readAddress(text: string): { host: string; port: number } {
-  const [, host = "", port = ""] = /^(localhost|\d+(?:\.\d+){3}):(\d{1,5})$/.exec(text) ?? [];
-  if (host === "") throw new Error(`Cannot use --scylla=${text}: expected IP:PORT`);
-  return { host: host === "localhost" ? "127.0.0.1" : host, port: Number(port) };
+/** Takes `--name=value` or `--name value` out of the arguments. */
+function takeOption(args: string[], name: string): string | undefined {
+  const at = args.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
+  if (at < 0) return undefined;
+  const inline = args[at]?.split("=")[1];
+  const taken = args.splice(at, inline === undefined ? 2 : 1);
+  return inline ?? taken[1] ?? "";
 }
 
 async function findTests(places: readonly string[]): Promise<string[]> {

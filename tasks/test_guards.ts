@@ -1,14 +1,25 @@
 import { parseArgs } from "node:util";
+import { auditGuards } from "../tests/guards/audit_guards.ts";
 import { changeLogGuards } from "../tests/guards/change_log_guards.ts";
 import { clusterGuards } from "../tests/guards/cluster_guards.ts";
 import { feedGuards } from "../tests/guards/feed_guards.ts";
 import { type Guard, guards } from "../tests/guards/guards.ts";
-import { type Server, serverAt, startServer } from "./cluster/server.ts";
+import { kafkaGuards } from "../tests/guards/kafka_guards.ts";
+import {
+  parseAddress,
+  redpandaAt,
+  scyllaAt,
+  type Server,
+  startOwnCassandra,
+  startOwnKafka,
+  startTogether,
+} from "./cluster/server.ts";
 
 /**
  * Takes each guard away, one at a time in a copy of the sources, and expects its test to fail: a promise whose guard
  * can go unnoticed is not tested. Without options those whose test needs nothing; with `--cluster` those whose test
- * needs a server, on a Cassandra of this run; with `--scylla=IP:PORT` the same on that one. `--only=TEXT` takes the
+ * needs servers, on a Cassandra and a Kafka of this run; with `--scylla=IP:PORT` and `--kafka=IP:PORT` the same on
+ * those. `--only=TEXT` takes the
  * guards whose promise, file or test has the text, and `--show` shows how their tests fail.
  */
 const HANGS_AFTER_MS = 60_000;
@@ -18,18 +29,19 @@ const CHOSEN_CASES = '"@std/testing/bdd": "./tests/guards/chosen_cases.ts"';
 /** In the report of a run that began with a test. */
 const RAN = /<testsuites [^>]*tests="[1-9]/;
 
-const { values: { only, cluster, scylla, show } } = parseArgs({
+const { values: { only, cluster, scylla, kafka, show } } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     cluster: { type: "boolean", default: false },
     scylla: { type: "string" },
+    kafka: { type: "string" },
     show: { type: "boolean", default: false },
   },
 });
-const onServer = cluster || scylla !== undefined;
-const chosen = [...guards, ...clusterGuards, ...feedGuards, ...changeLogGuards].filter(({ promise, file, test }) =>
-  NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only))
-);
+const onServer = cluster || scylla !== undefined || kafka !== undefined;
+const chosen = [...guards, ...clusterGuards, ...feedGuards, ...auditGuards, ...changeLogGuards, ...kafkaGuards].filter((
+  { promise, file, test },
+) => NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only)));
 if (chosen.length === 0) {
   console.error(`expected guards with "${only}", found none${onServer ? "" : " that need no server: try --cluster"}`);
   Deno.exit(1);
@@ -60,10 +72,11 @@ async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
   }
 }
 
-async function openServer(): Promise<Server> {
-  const [, host = "", port = ""] = /^(\d+(?:\.\d+){3}):(\d{1,5})$/.exec(scylla ?? "") ?? [];
-  if (scylla !== undefined && host === "") throw new Error(`Cannot use --scylla=${scylla}: expected IP:PORT`);
-  return scylla === undefined ? await startServer() : serverAt({ host, port: Number(port) });
+function openServer(): Promise<Server> {
+  return startTogether([
+    scylla === undefined ? startOwnCassandra : async () => scyllaAt(parseAddress("scylla", scylla)),
+    kafka === undefined ? startOwnKafka : async () => redpandaAt(parseAddress("kafka", kafka)),
+  ]);
 }
 
 type Place = { readonly root: string; readonly server: Server | undefined };
@@ -93,13 +106,14 @@ async function edit(path: string, find: string, replace: string): Promise<number
 
 /** A removed guard may leave an unused name behind, so types are not checked; a test that hangs has noticed, too. */
 async function noticing({ test, case: name = "" }: Guard, { root, server }: Place): Promise<string | undefined> {
-  const hosts = ["127.0.0.1", "localhost", ...server === undefined ? [] : [server.host]];
+  const hosts = [...new Set(["127.0.0.1", "localhost", ...server?.hosts ?? []])];
+  const net = server !== undefined && server.hosts === undefined ? "--allow-net" : `--allow-net=${hosts}`;
   const report = `${root}/guard.xml`;
   await Deno.writeTextFile(report, "");
   const child = new Deno.Command("deno", {
     args: [
       ...["test", "--no-check", "--no-prompt", "--sanitize-ops", "--sanitize-resources", "--allow-env", "--allow-read"],
-      ...["--allow-write", `--allow-net=${[...new Set(hosts)]}`, "--allow-run=deno,sh,cat,curl,prlimit"],
+      ...["--allow-write", net, "--allow-run=deno,sh,cat,curl,prlimit"],
       ...[`--junit-path=${report}`, test],
     ],
     cwd: root,

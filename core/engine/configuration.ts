@@ -18,10 +18,15 @@ export function readConfiguration(
     else {
       for (const { path, message } of parsed.error.issues) {
         const name = String(path[0]);
-        faults.push(`${name}=${JSON.stringify(environment[name] ?? null)} (${plugin.name}): ${message}`);
+        faults.push(`${name}=${shown(name, environment[name])} (${plugin.name}): ${message}`);
       }
     }
   }
   if (faults.length > 0) throw new StartError(`Cannot start with this environment: ${faults.join("; ")}`);
   return configurations;
+}
+
+/** What is said may be logged, so it tells no secret. */
+function shown(name: string, value: string | undefined): string {
+  return value !== undefined && /PASSWORD|SECRET|TOKEN/.test(name) ? "(hidden)" : JSON.stringify(value ?? null);
 }

@@ -1,6 +1,7 @@
 import { type RecordedEvent, type Stream, streamKey, Unavailable } from "../ports/event_store.ts";
 import type { Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import type { Log } from "../ports/telemetry.ts";
 import { backoffMs, MAX_TRIES } from "./retry.ts";
 
 /** Beyond this many the subscriber itself is broken, not its aggregates: the subscription waits for a restart. */
@@ -90,4 +91,22 @@ export function failedAt(
     firstFailedAt: again ? before.firstFailedAt : now,
     lastFailedAt: now,
   };
+}
+
+/** Says at its first and at its last try that an event failed. */
+export function report(
+  log: Log,
+  subscription: string,
+  { event, parked: { attempts, error } }: { event: RecordedEvent; parked: Parked },
+): void {
+  const fields = {
+    subscription,
+    aggregate_type: event.aggregateType,
+    aggregate_id: event.aggregateId,
+    sequence_number: event.sequenceNumber,
+    event_type: event.eventType,
+    error,
+  };
+  if (attempts === 1) log.warn("A subscriber failed on an event; it will be tried again", fields);
+  if (attempts === MAX_TRIES) log.error("An aggregate is parked: a subscriber keeps failing on it", fields);
 }

@@ -16,6 +16,9 @@ export type Topic = {
   publish(event: RecordedEvent): TopicMessage | undefined;
 };
 
+/** The subscription that publishes. */
+export const PUBLISHER = "publisher";
+
 /** The variable `EVENT_SOURCE`: what stands before the module's path in `ce_source`. */
 export const eventSource = z.string()
   .regex(/^[!-~]*[!-.0-~]$/, "expected a URI without a slash at its end, like https://example.com/annals")

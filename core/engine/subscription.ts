@@ -5,8 +5,9 @@ import type { Checkpoint, Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import type { Log } from "../ports/telemetry.ts";
-import { failedAt, Parking } from "./parking.ts";
-import { backoffMs, MAX_TRIES } from "./retry.ts";
+import { flush } from "./flush.ts";
+import { failedAt, Parking, report } from "./parking.ts";
+import { backoffMs } from "./retry.ts";
 
 export type SubscriptionParts = {
   readonly changes: ChangeSource;
@@ -135,51 +136,66 @@ export class Subscription {
   }
 
   /** Hands a page over; it counts once what it gives back is done. */
-  async #take({ events, checkpoint }: Changes): Promise<{ readonly done: Promise<void> }> {
-    const unit = await this.#subscriber.begin(events);
+  async #take(page: Changes): Promise<{ readonly done: Promise<void> }> {
+    const unit = await this.#subscriber.begin(page.events);
+    const applied: RecordedEvent[] = [];
     const park = new Map<string, Parked>();
-    for (const event of events) {
+    for (const event of page.events) {
       const parked = this.#parking.get(event);
-      const now = parked === undefined ? await this.#attempt(unit, event) : this.#parking.show(parked, event);
+      const now = parked === undefined
+        ? await this.#attempt(unit, event, { applied })
+        : this.#parking.show(parked, event);
       if (now !== undefined) park.set(streamKey(now), now);
     }
-    const done = unit.commit({ checkpoint, park: [...park.values()], unpark: [] }).then(() => {
-      this.#checkpoint = checkpoint;
-    });
+    const done = this.#finish(unit, page, { applied, park });
     done.catch(() => {});
     return { done };
   }
 
-  /** Undefined when the event went in, else what to park. */
-  async #attempt(unit: UnitOfWork, event: RecordedEvent, before?: Parked): Promise<Parked | undefined> {
-    const { runtime, metrics } = this.#parts;
+  /** Begins with the commit at once where nothing is to be done before it. */
+  async #finish(
+    unit: UnitOfWork,
+    { events, checkpoint }: Changes,
+    { applied, park }: { applied: readonly RecordedEvent[]; park: Map<string, Parked> },
+  ): Promise<void> {
+    const update = () => ({ checkpoint, park: [...park.values()], unpark: [] });
+    const flushing = flush(unit, applied, update());
+    const { failed, done } = flushing instanceof Promise ? await flushing : flushing;
+    this.#parts.metrics.handled(done);
+    for (const { event, error } of failed) {
+      const parked = this.#fail(event, error);
+      // What came behind it in this page was shown and not done.
+      const last = events.findLast((each) => streamKey(each) === streamKey(event)) ?? event;
+      park.set(streamKey(event), this.#parking.show(parked, last) ?? parked);
+    }
+    await unit.commit(update());
+    this.#checkpoint = checkpoint;
+  }
+
+  /** Undefined when the event went in, and is then among those applied; else what to park. */
+  async #attempt(
+    unit: UnitOfWork,
+    event: RecordedEvent,
+    { applied, before }: { applied: RecordedEvent[]; before?: Parked },
+  ): Promise<Parked | undefined> {
     try {
-      const applied = unit.apply(event);
-      if (applied !== undefined) await applied;
-      metrics.handled(1);
+      const applying = unit.apply(event);
+      if (applying !== undefined) await applying;
+      applied.push(event);
       return undefined;
     } catch (error) {
       if (error instanceof Unavailable) throw error;
-      metrics.failed();
-      const parked = failedAt(event, { error, before, now: new Date(runtime.now()).toISOString() });
-      this.#parking.hold(parked);
-      this.#report(event, parked);
-      return parked;
+      return this.#fail(event, error, before);
     }
   }
 
-  #report({ aggregateType, aggregateId, sequenceNumber, eventType }: RecordedEvent, { attempts, error }: Parked): void {
-    const { log } = this.#parts;
-    const fields = {
-      subscription: this.name,
-      aggregate_type: aggregateType,
-      aggregate_id: aggregateId,
-      sequence_number: sequenceNumber,
-      event_type: eventType,
-      error,
-    };
-    if (attempts === 1) log.warn("A subscriber failed on an event; it will be tried again", fields);
-    if (attempts === MAX_TRIES) log.error("An aggregate is parked: a subscriber keeps failing on it", fields);
+  #fail(event: RecordedEvent, error: unknown, before?: Parked): Parked {
+    const { runtime, log, metrics } = this.#parts;
+    metrics.failed();
+    const parked = failedAt(event, { error, before, now: new Date(runtime.now()).toISOString() });
+    this.#parking.hold(parked);
+    report(log, this.name, { event, parked });
+    return parked;
   }
 
   /**
@@ -194,7 +210,7 @@ export class Subscription {
     const last = events.at(-1)?.sequenceNumber;
     if (last === undefined) throw new Unavailable(`Event ${from} of a parked aggregate cannot be read`);
     const unit = await this.#subscriber.begin(events);
-    const failed = await this.#applyAll(unit, events, parked);
+    const failed = await this.#doAll(unit, events, parked);
     if (failed === undefined && last >= through) {
       await unit.commit({ checkpoint: null, park: [], unpark: [stream] });
       this.#parking.free(stream);
@@ -205,13 +221,20 @@ export class Subscription {
     }
   }
 
-  async #applyAll(unit: UnitOfWork, events: readonly RecordedEvent[], parked: Parked): Promise<Parked | undefined> {
+  /** What to park, if one of them failed. */
+  async #doAll(unit: UnitOfWork, events: readonly RecordedEvent[], before: Parked): Promise<Parked | undefined> {
+    const applied: RecordedEvent[] = [];
+    let parked: Parked | undefined;
     for (const event of events) {
       if (!this.#subscriber.eventTypes.has(event.eventType)) continue;
-      const failed = await this.#attempt(unit, event, parked);
-      if (failed !== undefined) return failed;
+      parked = await this.#attempt(unit, event, { applied, before });
+      if (parked !== undefined) break;
     }
-    return undefined;
+    const { aggregateType, aggregateId } = before;
+    const progress = { checkpoint: null, park: [], unpark: [{ aggregateType, aggregateId }] };
+    const { failed: [first], done } = await flush(unit, applied, progress);
+    this.#parts.metrics.handled(done);
+    return first === undefined ? parked : this.#fail(first.event, first.error, before);
   }
 }
 

@@ -34,6 +34,26 @@ export type Broker = {
 /** At most one: a service without a broker has no topics. */
 export const brokerRef = manyRef<Broker>("broker");
 
+/**
+ * What became of a message: `durable` on all replicas in sync; `refused` for good, so that sending it again is of no
+ * use; `held_back` and not sent, because an earlier one of its key was refused.
+ */
+export type SendOutcome =
+  | { readonly is: "durable" | "held_back" }
+  | { readonly is: "refused"; readonly reason: string };
+
+/** Stores messages in topics: each at least once, those of one key in the order in which they were given. */
+export type Sender = {
+  /**
+   * An outcome for each message, in their order. Throws `Unavailable` when nothing definite is known: any of them may
+   * have been stored, or may be later. Who sends all of them again before others of their keys keeps their order.
+   */
+  send(topic: string, messages: readonly TopicMessage[]): Promise<readonly SendOutcome[]>;
+};
+
+/** At most one: without it nothing is stored twice. */
+export const senderRef = manyRef<Sender>("sender");
+
 export class InvalidPlace extends Error {
   override readonly name = "InvalidPlace";
 }

@@ -3,7 +3,7 @@ import { manyRef } from "./plugin.ts";
 import type { Progress, ProgressUpdate } from "./progress.ts";
 
 /**
- * A consumer of the change source: a projection today; a process, a handler or a publisher alike. The engine calls it
+ * A consumer of the change source: a projection or the publisher; a process or a handler alike. The engine calls it
  * for one page of events at a time, those of one aggregate in order.
  */
 export type Subscriber = {
@@ -25,8 +25,15 @@ export type Subscriber = {
 export type UnitOfWork = {
   /** Takes one event. Another error is the event's own failure: nothing of that event is in the unit. */
   apply(event: RecordedEvent): void | Promise<void>;
+  /**
+   * Does what was applied where that is done for all of it at once, before the progress that is about to be committed.
+   * Tells which events failed on their own; then nothing of them and of the later events of their aggregates was done.
+   */
+  flush?(progress: ProgressUpdate): Promise<readonly FailedEvent[]>;
   /** Makes all that was applied durable, and the progress with it. */
   commit(progress: ProgressUpdate): Promise<void>;
 };
+
+export type FailedEvent = { readonly event: RecordedEvent; readonly error: unknown };
 
 export const subscriberRef = manyRef<Subscriber>("subscriber");

@@ -7,6 +7,8 @@ const MAX_PAGE_EVENTS = 1_000;
 export type EventLog = {
   readonly store: EventStore;
   readonly log: ChangeLog;
+  /** In the order of their first events. */
+  readonly streams: () => readonly Stream[];
   /** Whether a reader at this checkpoint has passed that event. */
   readonly hasPassed: (checkpoint: Checkpoint | null, write: Write) => boolean;
 };
@@ -48,6 +50,9 @@ export function createEventLog(): EventLog {
   return {
     store,
     log: changeLogOf(log, waiting),
+    streams: () =>
+      log.filter(({ sequenceNumber }) => sequenceNumber === 1)
+        .map(({ aggregateType, aggregateId }) => ({ aggregateType, aggregateId })),
     hasPassed(checkpoint, write) {
       const position = positionsOf(write)[write.version - 1];
       return checkpoint !== null && position !== undefined && position < parseCheckpoint(checkpoint);

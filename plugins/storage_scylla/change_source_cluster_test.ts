@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { changeSourceContract, openReader } from "../../tests/contract/change_source.ts";
+import { checkpointsContract } from "../../tests/contract/checkpoints.ts";
 import { progressContract } from "../../tests/contract/progress.ts";
 import { NO_PROGRESS, parkedOf, readModel } from "../../tests/contract/read_model_samples.ts";
 import { appendNext, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
@@ -17,11 +18,14 @@ describe("storage_scylla", () => {
     const opened = await cluster.open();
     const copy = await opened.copy();
     await copy.owns(LAYOUT.slices);
-    return { ...copy, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+    const { port, check, move } = copy.progress;
+    const checkpoints = { progress: port, check, commit: move };
+    return { ...copy, checkpoints, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
   };
 
   changeSourceContract("one copy", open);
   progressContract("one copy", open);
+  checkpointsContract("one copy", open);
 
   // Nobody tells the feed of an append: it has to find every one by itself.
   changeSourceContract("a copy that another one writes for", async () => {

@@ -20,6 +20,9 @@ export const databaseConfig = z.object({
   SCYLLA_REPLICATION: z.string().transform(checked(parseReplication)).optional(),
   SCYLLA_USERNAME: z.string().optional(),
   SCYLLA_PASSWORD: z.string().optional(),
+  SCYLLA_TLS: z.enum(["on", "off"]).default("off"),
+  /** A file with the certificates to trust, in PEM; left out: those that the system trusts. */
+  SCYLLA_CA_FILE: z.string().min(1).optional(),
   /** Whether the server's log of changes is read, too, so that it tells at once: by itself, where there is one. */
   CHANGE_SOURCE: z.enum(CHANGE_SOURCES).optional(),
 });
@@ -45,11 +48,12 @@ export async function openDatabase(
   { runtime, layout = LAYOUT }: { readonly runtime: Runtime; readonly layout?: Layout },
 ): Promise<Database> {
   const { SCYLLA_KEYSPACE: keyspace, SCYLLA_DC: homeDc, SCYLLA_REPLICATION: replication } = config;
+  const access = await accessOf(config);
   try {
-    const kind = await withSession(accessOf(config), async (session) => {
+    const kind = await withSession(access, async (session) => {
       return await ensureKeyspace({ session, runtime, keyspace, homeDc, replication });
     });
-    const session = await openDriverSession({ ...accessOf(config), keyspace });
+    const session = await openDriverSession({ ...access, keyspace });
     try {
       await migrate({ session, runtime, keyspace, kind });
       await agreeOnSettings({ session, runtime, keyspace }, { homeDc, ...layout });
@@ -65,11 +69,28 @@ export async function openDatabase(
   }
 }
 
-function accessOf(config: DatabaseConfig): DriverSessionOptions {
+async function accessOf(config: DatabaseConfig): Promise<DriverSessionOptions> {
   const { SCYLLA_NODES: contactPoints, SCYLLA_DC: homeDc, SCYLLA_USERNAME: username, SCYLLA_PASSWORD: password } =
     config;
-  if (username === undefined && password === undefined) return { contactPoints, homeDc };
-  return { contactPoints, homeDc, credentials: { username: username ?? "", password: password ?? "" } };
+  const { SCYLLA_TLS, SCYLLA_CA_FILE: caFile } = config;
+  if (SCYLLA_TLS === "off" && caFile !== undefined) {
+    throw new StartError("SCYLLA_CA_FILE is of no use without TLS; set SCYLLA_TLS=on, or leave it out");
+  }
+  const isAnonymous = username === undefined && password === undefined;
+  return {
+    ...{ contactPoints, homeDc },
+    ...(isAnonymous ? {} : { credentials: { username: username ?? "", password: password ?? "" } }),
+    ...(SCYLLA_TLS === "off" ? {} : { tls: { ca: caFile === undefined ? undefined : await readCa(caFile) } }),
+  };
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(`Cannot read the certificates of SCYLLA_CA_FILE=${path}: ${reason}`, { cause: error });
+  }
 }
 
 async function withSession<T>(access: DriverSessionOptions, work: (session: CqlSession) => Promise<T>): Promise<T> {

@@ -11,6 +11,8 @@ export type DriverSessionOptions = {
   /** Left out for what is done before there is one. */
   readonly keyspace?: string;
   readonly credentials?: { readonly username: string; readonly password: string };
+  /** Certificates to trust, in PEM; undefined for those that the system trusts. Without it nothing is encrypted. */
+  readonly tls?: { readonly ca: string | undefined };
   /** How long an answer is waited for; then the outcome is unknown. */
   readonly timeoutMs?: number;
   /** How long a connection may be idle before it is tried; 0 for never. */
@@ -64,12 +66,15 @@ function endControl(client: Client): void {
 }
 
 function clientOptions(options: DriverSessionOptions): DseClientOptions {
-  const { contactPoints, homeDc, keyspace, credentials, reachedAt } = options;
+  const { contactPoints, homeDc, keyspace, credentials, tls, reachedAt } = options;
   return {
     contactPoints: [...contactPoints],
     localDataCenter: homeDc,
     ...(keyspace === undefined ? {} : { keyspace }),
     ...(credentials === undefined ? {} : { credentials }),
+    ...(tls === undefined
+      ? {}
+      : { sslOptions: { rejectUnauthorized: true, ...(tls.ca === undefined ? {} : { ca: [tls.ca] }) } }),
     encoding: { useBigIntAsLong: true, map: Map },
     monitorReporting: { enabled: false },
     policies: {

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
 import { eventStoreRef, Unavailable } from "../../core/ports/event_store.ts";
 import { definePlugin, StartError } from "../../core/ports/plugin.ts";
 import { readModelsRef } from "../../core/ports/read_models.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
+import { streamListRef } from "../../core/ports/stream_list.ts";
 import { type Log, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { type Database, type DatabaseConfig, databaseConfig, openDatabase } from "./database.ts";
 import { CqlError } from "./session.ts";
@@ -25,6 +27,8 @@ export default definePlugin({
     changeSource: changeSourceRef,
     readModels: readModelsRef,
     snapshots: snapshotsRef,
+    checkpoints: checkpointStoreRef,
+    streamList: streamListRef,
   },
   requires: { log: logRef, runtime: runtimeRef, telemetry: telemetryRef },
   config: databaseConfig.extend({
@@ -36,9 +40,10 @@ export default definePlugin({
   async start({ services, config, signal }) {
     const streams = config.ROLES.includes("stream");
     const opened = await whenThere(() => open(config, { ...services, streams }), { ...services, signal });
-    const { store, source, readModels, snapshots, health, close } = opened;
+    const { store: eventStore, source: changeSource, health, close, ...others } = opened;
+    const { readModels, snapshots, checkpoints, streamList } = others;
     return {
-      services: { eventStore: store, changeSource: source, readModels, snapshots },
+      services: { eventStore, changeSource, readModels, snapshots, checkpoints, streamList },
       health,
       stop: close,
     };

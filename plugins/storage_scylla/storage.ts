@@ -1,9 +1,11 @@
 import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { CheckpointStore } from "../../core/ports/checkpoints.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
 import type { Health } from "../../core/ports/plugin.ts";
 import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
+import type { StreamList } from "../../core/ports/stream_list.ts";
 import type { Log, Telemetry } from "../../core/ports/telemetry.ts";
 import { CdcFeed } from "./cdc/cdc_feed.ts";
 import { createChangeSource } from "./change_source.ts";
@@ -16,6 +18,7 @@ import { startLeases } from "./leases.ts";
 import { createProgress } from "./progress.ts";
 import { createReadModels } from "./read_models.ts";
 import { createSnapshots } from "./snapshots.ts";
+import { createStreamList } from "./stream_list.ts";
 import { createStreamReader } from "./stream_reader.ts";
 
 export type Storage = {
@@ -23,6 +26,8 @@ export type Storage = {
   readonly source: ChangeSource;
   readonly readModels: ReadModels;
   readonly snapshots: Snapshots;
+  readonly checkpoints: CheckpointStore;
+  readonly streamList: StreamList;
   readonly health: () => Health;
   readonly close: () => Promise<void>;
 };
@@ -60,6 +65,8 @@ export async function openStorage(
     source,
     readModels: createReadModels({ session, progress, createTable }),
     snapshots: createSnapshots(session),
+    checkpoints: { progress: progress.port, check: progress.check, commit: progress.move },
+    streamList: createStreamList(session),
     health: () => both(watch.health(), cdc?.health() ?? { status: "pass", detail: { change_source: changeSource } }),
     async close() {
       await feed.stop();

@@ -3,7 +3,7 @@ import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type EventRow, sizeOf, toRow } from "./event_rows.ts";
-import { CONFLICT, type GroupReply, type SnapshotRow } from "./events_file.ts";
+import { CONFLICT, type GroupReply, type Move, type SnapshotRow } from "./events_file.ts";
 import type { EventsReply, EventsRequest, OpenReply } from "./events_worker.ts";
 import { errorOf, type Failure, messageOf, readOnlyFailure } from "./sqlite_error.ts";
 import type { Tail } from "./tail.ts";
@@ -12,6 +12,7 @@ import { Thread, ThreadDied } from "./thread.ts";
 const MAX_GROUP_ENTRIES = 512;
 const MAX_GROUP_BYTES = 4_000_000;
 const MAX_WAITING_BYTES = 64_000_000;
+const MOVE_BYTES = 500;
 
 /** How a write that waits learns what became of it. */
 type Caller<T> = { readonly resolve: (outcome: T) => void; readonly reject: (error: Error) => void };
@@ -19,6 +20,8 @@ type WaitingGroup = {
   readonly appends: (readonly EventRow[])[];
   readonly appenders: Caller<AppendOutcome>[];
   readonly snapshots: SnapshotRow[];
+  readonly moves: Move[];
+  /** Who waits for a snapshot or a move. */
   readonly savers: Caller<void>[];
   bytes: number;
 };
@@ -101,6 +104,15 @@ export class EventWriter {
     return promise;
   }
 
+  /** Moves a subscription's progress along with the next group. */
+  move(move: Move): Promise<void> {
+    const group = this.#groupFor(MOVE_BYTES * (1 + move.park.length + move.unpark.length));
+    const { promise, ...caller } = Promise.withResolvers<void>();
+    group.moves.push(move);
+    group.savers.push(caller);
+    return promise;
+  }
+
   /** Writes what is waiting, then closes the file; nothing can be written any more. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -122,12 +134,12 @@ export class EventWriter {
     }
     this.#waitingBytes += bytes;
     const last = this.#waiting.at(-1);
-    const entries = last === undefined ? 0 : last.appends.length + last.snapshots.length;
+    const entries = last === undefined ? 0 : last.appends.length + last.savers.length;
     if (last !== undefined && entries < MAX_GROUP_ENTRIES && last.bytes + bytes <= MAX_GROUP_BYTES) {
       last.bytes += bytes;
       return last;
     }
-    const group: WaitingGroup = { appends: [], appenders: [], snapshots: [], savers: [], bytes };
+    const group: WaitingGroup = { appends: [], appenders: [], snapshots: [], moves: [], savers: [], bytes };
     this.#waiting.push(group);
     this.#running ??= this.#run();
     return group;
@@ -144,11 +156,11 @@ export class EventWriter {
   }
 
   async #write(group: WaitingGroup): Promise<void> {
-    const { appends, snapshots } = group;
+    const { appends, snapshots, moves } = group;
     const obstacle = await this.#obstacle();
     if (obstacle !== undefined) return this.#fail(group, obstacle);
     try {
-      const reply = await this.#call({ group: { appends, snapshots } }) as GroupReply;
+      const reply = await this.#call({ group: { appends, snapshots, moves } }) as GroupReply;
       if ("failure" in reply) this.#fail(group, reply.failure);
       else this.#settle(group, reply.outcomes);
     } catch (error) {

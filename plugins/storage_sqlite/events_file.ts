@@ -2,10 +2,22 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { closeWriter, isWritable, openForWriting, rollBack } from "./database.ts";
 import { EVENT_COLUMNS, type EventRow } from "./event_rows.ts";
 import { EVENTS_MIGRATIONS } from "./migrations.ts";
+import { type ParkedRow, ParkedTable, type StreamRow } from "./parked_rows.ts";
 import { commitFailureOf, type Failure, failureOf } from "./sqlite_error.ts";
 
-/** What is committed together: for each append its events, and snapshots. Plain arrays cross threads fastest. */
-export type Group = { readonly appends: readonly (readonly EventRow[])[]; readonly snapshots: readonly SnapshotRow[] };
+/** What is committed together: for each append its events, snapshots, moves. Plain arrays cross threads fastest. */
+export type Group = {
+  readonly appends: readonly (readonly EventRow[])[];
+  readonly snapshots: readonly SnapshotRow[];
+  readonly moves: readonly Move[];
+};
+/** What changes in a subscription's progress; a position of null leaves it where it is. */
+export type Move = {
+  readonly subscription: string;
+  readonly position: number | null;
+  readonly park: readonly ParkedRow[];
+  readonly unpark: readonly StreamRow[];
+};
 export type SnapshotRow = readonly [
   aggregateType: string,
   aggregateId: string,
@@ -26,6 +38,8 @@ const VERSION = `select coalesce(max(sequence_number), 0) as version from events
   where aggregate_type = ? and aggregate_id = ?`;
 const SAVE_SNAPSHOT = `insert or replace into snapshots
   (aggregate_type, aggregate_id, version, event_id, fingerprint, content) values (?, ?, ?, ?, ?, ?)`;
+const MOVE = `insert into progress (subscription, position) values (?, ?)
+  on conflict (subscription) do update set position = coalesce(excluded.position, position)`;
 
 /** The one connection that writes events.db: a transaction for each group, an outcome for each append. */
 export class EventsFile {
@@ -36,6 +50,8 @@ export class EventsFile {
   readonly #version: StatementSync;
   readonly #insert: StatementSync;
   readonly #saveSnapshot: StatementSync;
+  readonly #move: StatementSync;
+  readonly #parked: ParkedTable;
 
   constructor(path: string) {
     const db = openForWriting(path, { synchronous: "full", migrations: EVENTS_MIGRATIONS });
@@ -46,6 +62,8 @@ export class EventsFile {
     this.#version = db.prepare(VERSION);
     this.#insert = db.prepare(INSERT_EVENT);
     this.#saveSnapshot = db.prepare(SAVE_SNAPSHOT);
+    this.#move = db.prepare(MOVE);
+    this.#parked = new ParkedTable(db);
   }
 
   get isWritable(): boolean {
@@ -65,6 +83,10 @@ export class EventsFile {
       this.#begin.run();
       outcomes = group.appends.map((rows) => this.#append(rows));
       for (const row of group.snapshots) this.#saveSnapshot.run(...row);
+      for (const { subscription, position, ...parked } of group.moves) {
+        this.#move.run(subscription, position);
+        this.#parked.write(subscription, parked);
+      }
     } catch (error) {
       rollBack(this.#db);
       return { failure: failureOf(error, this.#path) };

@@ -3,6 +3,7 @@ import type { RecordedEvent, Stream } from "../../core/ports/event_store.ts";
 import type { Write } from "../../core/ports/progress.ts";
 import { openForReading } from "./database.ts";
 import { EVENT_COLUMNS, type EventRow, sizeOf, toEvent } from "./event_rows.ts";
+import { ProgressReader } from "./progress_reader.ts";
 import { reading } from "./sqlite_error.ts";
 import type { PageBounds, TailPage } from "./tail.ts";
 import { fromText, toText } from "./text.ts";
@@ -24,11 +25,15 @@ const SQL = {
   timestamp: "select timestamp from events where position = ?",
   eventId: "select event_id from events where position = ?",
   position: `select position from events where ${OF_STREAM} and sequence_number = ?`,
+  streams: `select aggregate_type, aggregate_id from events
+    where sequence_number = 1 and (aggregate_type, aggregate_id) > (?, ?)
+    order by aggregate_type, aggregate_id limit ?`,
   snapshot: `select version, event_id, fingerprint, content from snapshots where ${OF_STREAM}`,
 } as const;
 
 /** Reads events.db on a connection of its own, with statements prepared once. Throws `Unavailable`. */
 export class EventsReader {
+  readonly progress: ProgressReader;
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>;
@@ -36,6 +41,7 @@ export class EventsReader {
   constructor(path: string) {
     this.#path = path;
     this.#db = openForReading(path);
+    this.progress = new ProgressReader(path, this.#db);
     const prepare = (sql: string) => this.#db.prepare(sql);
     this.#statements = {
       read: asArrays(prepare(SQL.read)),
@@ -44,6 +50,7 @@ export class EventsReader {
       timestamp: prepare(SQL.timestamp),
       eventId: prepare(SQL.eventId),
       position: prepare(SQL.position),
+      streams: prepare(SQL.streams),
       snapshot: prepare(SQL.snapshot),
     };
   }
@@ -103,6 +110,15 @@ export class EventsReader {
       fingerprint: fromText(String(row.fingerprint)),
       content: String(row.content),
     };
+  }
+
+  /** Those behind this one, by type and id. */
+  streams(after: Stream, limit: number): Stream[] {
+    const rows = reading(this.#path, () => this.#statements.streams.all(...keyOf(after), limit));
+    return rows.map((row) => ({
+      aggregateType: fromText(String(row.aggregate_type)),
+      aggregateId: fromText(String(row.aggregate_id)),
+    }));
   }
 
   close(): void {

@@ -2,12 +2,16 @@ import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { StartError } from "../../core/ports/plugin.ts";
 import events001 from "../../schema/sqlite/001_events.sql" with { type: "text" };
+import events002 from "../../schema/sqlite/002_checkpoints.sql" with { type: "text" };
 import views001 from "../../schema/sqlite/001_views.sql" with { type: "text" };
 
 export type Migration = { readonly name: string; readonly sql: string };
 
 /** In the order they are applied; a file once released is never edited. */
-export const EVENTS_MIGRATIONS: readonly Migration[] = [{ name: "001_events", sql: events001 }];
+export const EVENTS_MIGRATIONS: readonly Migration[] = [
+  { name: "001_events", sql: events001 },
+  { name: "002_checkpoints", sql: events002 },
+];
 export const VIEWS_MIGRATIONS: readonly Migration[] = [{ name: "001_views", sql: views001 }];
 
 const CREATE = `create table if not exists schema_migrations (

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { changeLogRef } from "../../core/ports/change_log.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { readModelsRef } from "../../core/ports/read_models.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
+import { streamListRef } from "../../core/ports/stream_list.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { openStorage } from "./storage.ts";
 
@@ -21,13 +23,17 @@ export default definePlugin({
     changeSource: changeSourceRef,
     readModels: readModelsRef,
     snapshots: snapshotsRef,
+    checkpoints: checkpointStoreRef,
+    streamList: streamListRef,
   },
   requires: { log: logRef, runtime: runtimeRef },
   config: z.object({ DATA_DIR: z.string().min(1).default("./data") }),
   async start({ services, config }) {
-    const { store, log, source, readModels, snapshots, health, close } = await openStorage(config.DATA_DIR, services);
+    const storage = await openStorage(config.DATA_DIR, services);
+    const { store: eventStore, log: changeLog, source: changeSource, health, close, ...others } = storage;
+    const { readModels, snapshots, checkpoints, streamList } = others;
     return {
-      services: { eventStore: store, changeLog: log, changeSource: source, readModels, snapshots },
+      services: { eventStore, changeLog, changeSource, readModels, snapshots, checkpoints, streamList },
       health,
       stop: close,
     };

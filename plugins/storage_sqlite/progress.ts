@@ -1,13 +1,13 @@
 import { nextMove, type Progress, type Write } from "../../core/ports/progress.ts";
-import type { ViewsReader } from "./views_reader.ts";
+import type { ProgressReader } from "./progress_reader.ts";
 
 export type ProgressParts = {
-  readonly reader: () => Pick<ViewsReader, "progressOf" | "parkedOf" | "parkedAt">;
+  readonly reader: () => Pick<ProgressReader, "progressOf" | "parkedOf" | "parkedAt">;
   /** Where an event stands, if it does. */
   readonly positionOf: (event: Write) => number | undefined;
 };
 
-/** Progress as it stands in views.db; `moved` tells those who wait for a subscription that it has been written. */
+/** Progress as it stands in a file; `moved` tells those who wait for a subscription that it has been written. */
 export function createProgress({ reader, positionOf }: ProgressParts) {
   const waiting = new Map<string, Set<() => void>>();
   const progress: Progress = {

@@ -1,10 +1,9 @@
-import type { Stream } from "../../core/ports/event_store.ts";
-import { type Parked, parseCheckpoint, type ProgressUpdate } from "../../core/ports/progress.ts";
+import { parseCheckpoint, type ProgressUpdate } from "../../core/ports/progress.ts";
 import type { ReadModel, ReadModels } from "../../core/ports/read_models.ts";
 import { indexesOf, type IndexList, tableOf, toDocumentRow } from "./document_rows.ts";
+import { toParkedRow, toStreamRow } from "./parked_rows.ts";
 import { createProgress, type ProgressParts } from "./progress.ts";
-import { toText } from "./text.ts";
-import type { ParkedRow, StreamRow, ViewChange } from "./views_file.ts";
+import type { ViewChange } from "./views_file.ts";
 import type { ViewsReader } from "./views_reader.ts";
 import type { ViewsWriter } from "./views_writer.ts";
 
@@ -19,7 +18,7 @@ export type ReadModelParts = Pick<ProgressParts, "positionOf"> & {
 export function createReadModels(parts: ReadModelParts): ReadModels {
   const { writer, reader } = parts;
   const prepared = new Map<string, IndexList>();
-  const { progress, moved } = createProgress(parts);
+  const { progress, moved } = createProgress({ ...parts, reader: () => reader().progress });
   const indexesFor = ({ incarnation }: ReadModel): IndexList => {
     const indexes = prepared.get(incarnation);
     if (indexes === undefined) throw new TypeError(`Cannot use ${incarnation}: expected it to be prepared before`);
@@ -67,13 +66,4 @@ function toProgressRows(
     park: park.map(toParkedRow),
     unpark: unpark.map(toStreamRow),
   };
-}
-
-function toParkedRow(parked: Parked): ParkedRow {
-  const { from, through, attempts, error, firstFailedAt, lastFailedAt } = parked;
-  return [...toStreamRow(parked), from, through, attempts, toText(error), firstFailedAt, lastFailedAt];
-}
-
-function toStreamRow({ aggregateType, aggregateId }: Stream): StreamRow {
-  return [toText(aggregateType), toText(aggregateId)];
 }

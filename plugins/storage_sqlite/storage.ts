@@ -1,17 +1,22 @@
 import { sourceFrom } from "../../core/engine/log_source.ts";
 import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { ChangeSource } from "../../core/ports/change_source.ts";
+import type { CheckpointStore } from "../../core/ports/checkpoints.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
 import type { Health } from "../../core/ports/plugin.ts";
+import type { Write } from "../../core/ports/progress.ts";
 import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
+import type { StreamList } from "../../core/ports/stream_list.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { createChangeLog } from "./change_log.ts";
+import { createCheckpoints } from "./checkpoints.ts";
 import { createEventStore } from "./event_store.ts";
 import { Files } from "./files.ts";
 import { createReadModels } from "./read_models.ts";
 import { createSnapshots } from "./snapshots.ts";
+import { createStreamList } from "./stream_list.ts";
 import { Tail, type TailBounds } from "./tail.ts";
 
 export type StorageOptions = {
@@ -28,6 +33,8 @@ export type Storage = {
   readonly source: ChangeSource;
   readonly readModels: ReadModels;
   readonly snapshots: Snapshots;
+  readonly checkpoints: CheckpointStore;
+  readonly streamList: StreamList;
   readonly health: () => Health;
   readonly close: () => Promise<void>;
 };
@@ -45,6 +52,7 @@ export async function openStorage(directory: string, options: StorageOptions): P
   files.events.feed(tail);
   const events = { writer: files.events, reader: () => files.eventsReader(), tail };
   const changeLog = createChangeLog(events);
+  const positionOf = (write: Write) => files.eventsReader().positionOf(write);
   return {
     store: createEventStore(events),
     log: changeLog,
@@ -54,8 +62,14 @@ export async function openStorage(directory: string, options: StorageOptions): P
       writer: files.views,
       reader: () => files.viewsReader(),
       eventIdAt: (position) => tail.eventIdAt(position) ?? files.eventsReader().eventIdAt(position),
-      positionOf: (write) => files.eventsReader().positionOf(write),
+      positionOf,
     }),
+    checkpoints: createCheckpoints({
+      writer: files.events,
+      reader: () => files.eventsReader().progress,
+      positionOf,
+    }),
+    streamList: createStreamList(() => files.eventsReader()),
     health() {
       const { trouble } = files;
       // A warning and no failure: reads go on, and only the next command can find out that the disk has recovered.

@@ -52,7 +52,7 @@ async function writeGroups(directory: string) {
   const commits: Commit[] = [];
   for (let group = 0; group < GROUPS; group++) {
     const appends = Array.from({ length: 1 + group % 3 }, (_, at) => rowsOf(`stream-${group}-${at}`, 1 + group % 4));
-    const reply = file.write({ appends, snapshots: [] });
+    const reply = file.write({ appends, snapshots: [], moves: [] });
     assert("outcomes" in reply);
     ids.push(...appends.flat().map((row) => row[3]));
     commits.push({ logBytes: (await Deno.stat(`${path}-wal`)).size, events: ids.length });
@@ -76,7 +76,7 @@ async function recovered(directory: string, files: { database: Uint8Array; log: 
     const file = new EventsFile(path);
     try {
       const events = readAll(path, file.head());
-      assert("outcomes" in file.write({ appends: [rowsOf("afterwards", 2)], snapshots: [] }));
+      assert("outcomes" in file.write({ appends: [rowsOf("afterwards", 2)], snapshots: [], moves: [] }));
       assertEquals(readAll(path, file.head()).length, events.length + 2);
       return events;
     } finally {

@@ -2,18 +2,8 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { closeWriter, openForWriting, rollBack } from "./database.ts";
 import { type DocumentRow, indexCells, type IndexList, tableOf } from "./document_rows.ts";
 import { VIEWS_MIGRATIONS } from "./migrations.ts";
+import { type ParkedRow, ParkedTable, type StreamRow } from "./parked_rows.ts";
 import { type Failure, failureOf } from "./sqlite_error.ts";
-
-export type StreamRow = readonly [aggregateType: string, aggregateId: string];
-export type ParkedRow = readonly [
-  ...StreamRow,
-  from: number,
-  through: number,
-  attempts: number,
-  error: string,
-  firstFailedAt: string,
-  lastFailedAt: string,
-];
 
 /** One change of one read model, as it crosses to the worker. */
 export type ViewChange = {
@@ -33,8 +23,6 @@ const MOVE = `insert into progress (subscription, position, event_id, revision) 
     position = coalesce(excluded.position, position),
     event_id = coalesce(excluded.event_id, event_id),
     revision = revision + 1`;
-const PARK = "insert or replace into parked values (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-const UNPARK = "delete from parked where subscription = ? and aggregate_type = ? and aggregate_id = ?";
 
 /** The one connection that writes views.db: documents and the progress that made them in one transaction. */
 export class ViewsFile {
@@ -43,8 +31,7 @@ export class ViewsFile {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #move: StatementSync;
-  readonly #park: StatementSync;
-  readonly #unpark: StatementSync;
+  readonly #parked: ParkedTable;
   readonly #documents = new Map<string, DocumentStatements>();
 
   constructor(path: string) {
@@ -55,19 +42,17 @@ export class ViewsFile {
     this.#begin = db.prepare("begin immediate");
     this.#commit = db.prepare("commit");
     this.#move = db.prepare(MOVE);
-    this.#park = db.prepare(PARK);
-    this.#unpark = db.prepare(UNPARK);
+    this.#parked = new ParkedTable(db);
   }
 
-  write({ incarnation, documents, checkpoint, park, unpark }: ViewChange): ViewReply {
+  write({ incarnation, documents, checkpoint, ...parked }: ViewChange): ViewReply {
     return this.#transaction(() => {
       const statements = this.#statementsOf(incarnation);
       for (const row of documents) {
         if (row.length === 1) statements.remove.run(row[0]);
         else statements.put.run(...row);
       }
-      for (const stream of unpark) this.#unpark.run(incarnation, ...stream);
-      for (const row of park) this.#park.run(incarnation, ...row);
+      this.#parked.write(incarnation, parked);
       this.#move.run(incarnation, checkpoint?.position ?? null, checkpoint?.eventId ?? null);
     });
   }

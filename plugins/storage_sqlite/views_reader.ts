@@ -1,21 +1,19 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { decodeCursor, encodeCursor, type ListName } from "../../core/ports/cursor.ts";
-import type { Stream } from "../../core/ports/event_store.ts";
-import type { Parked } from "../../core/ports/progress.ts";
 import type { Find, StoredDocument, View } from "../../core/ports/read_models.ts";
 import { openForReading } from "./database.ts";
 import { type IndexList, tableOf, valueCell } from "./document_rows.ts";
+import { ProgressReader } from "./progress_reader.ts";
 import { reading } from "./sqlite_error.ts";
 import { fromText, toText } from "./text.ts";
 
 export type StoredProgress = { readonly subscription: string; readonly position: number; readonly eventId: string };
 
 const PROGRESS = "select subscription, position, event_id from progress where position is not null";
-const PARKED = `select aggregate_type, aggregate_id, parked_from, parked_through, attempts, error, first_failed_at,
-  last_failed_at from parked where subscription = ?`;
 
 /** Reads views.db on a connection of its own. Throws `Unavailable`. */
 export class ViewsReader {
+  readonly progress: ProgressReader;
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
@@ -23,6 +21,7 @@ export class ViewsReader {
   constructor(path: string) {
     this.#path = path;
     this.#db = openForReading(path);
+    this.progress = new ProgressReader(path, this.#db);
   }
 
   /** The indexes an incarnation was prepared with, as JSON. */
@@ -35,27 +34,12 @@ export class ViewsReader {
     return Number(this.#get("select revision from progress where subscription = ?", incarnation)?.revision ?? 0);
   }
 
-  progressOf(subscription: string): number | undefined {
-    const found = this.#get("select position from progress where subscription = ?", subscription)?.position;
-    return typeof found === "number" ? found : undefined;
-  }
-
   allProgress(): StoredProgress[] {
     return this.#all(PROGRESS).map(({ subscription, position, event_id }) => ({
       subscription: String(subscription),
       position: Number(position),
       eventId: String(event_id),
     }));
-  }
-
-  parkedOf(subscription: string): Parked[] {
-    return this.#all(PARKED, subscription).map(toParked);
-  }
-
-  parkedAt(subscription: string, { aggregateType, aggregateId }: Stream): Parked | undefined {
-    const sql = `${PARKED} and aggregate_type = ? and aggregate_id = ?`;
-    const row = this.#get(sql, subscription, toText(aggregateType), toText(aggregateId));
-    return row === undefined ? undefined : toParked(row);
   }
 
   get(incarnation: string, keys: readonly string[]): Map<string, StoredDocument> {
@@ -124,17 +108,4 @@ function viewOf(list: ListName, rows: readonly Row[], limit: number): View {
 
 function toDocument({ key, version, document }: Row): StoredDocument {
   return { key: fromText(String(key)), version: Number(version), document: JSON.parse(String(document)) };
-}
-
-function toParked(row: Row): Parked {
-  return {
-    aggregateType: fromText(String(row.aggregate_type)),
-    aggregateId: fromText(String(row.aggregate_id)),
-    from: Number(row.parked_from),
-    through: Number(row.parked_through),
-    attempts: Number(row.attempts),
-    error: fromText(String(row.error)),
-    firstFailedAt: String(row.first_failed_at),
-    lastFailedAt: String(row.last_failed_at),
-  };
 }

@@ -1,5 +1,5 @@
 import { type ClientOptions, policies } from "cassandra-driver";
-import { freePorts } from "./cassandra/ports.ts";
+import { freePorts } from "./servers/ports.ts";
 import type { Frame } from "./cql_frames.ts";
 import { Link } from "./cql_link.ts";
 import { type Opcode, Rules, type Which } from "./cql_rules.ts";

@@ -1,11 +1,14 @@
-/** The server that the tests of a run share, as `tasks/test_cluster.ts` names it in the environment. */
+/** The servers that the tests of a run share, as `tasks/test_cluster.ts` names them in the environment. */
+type Variable = "CASSANDRA" | "KAFKA";
 
 /** `host:port` of the shared server; throws when there is none. */
 export function cassandraAddress(): string {
-  const address = Deno.env.get("CASSANDRA");
-  if (address !== undefined) return address;
-  const advice = "run `deno task test:cluster`, or `deno task cassandra` and set CASSANDRA to the address it prints";
-  throw new Error(`expected a server's host:port in the variable CASSANDRA, found none; ${advice}`);
+  return addressOf("CASSANDRA");
+}
+
+/** `host:port` of the shared broker; throws when there is none. */
+export function kafkaAddress(): string {
+  return addressOf("KAFKA");
 }
 
 /**
@@ -14,20 +17,54 @@ export function cassandraAddress(): string {
  * file gets a new server on the same data.
  */
 export function cassandraPid(): number | undefined {
-  const pid = Deno.env.get("CASSANDRA_PID");
-  return pid === undefined ? undefined : Number(pid);
+  return pidOf("CASSANDRA");
+}
+
+/** As `cassandraPid()`. A test that wants it back within itself starts one of its own, by `startKafka()`. */
+export function kafkaPid(): number | undefined {
+  return pidOf("KAFKA");
 }
 
 /** Freezes the shared server until disposed: connections stay open and nothing is answered. */
 export async function pauseCassandra(): Promise<AsyncDisposable> {
-  await signalCassandra("STOP");
-  return { [Symbol.asyncDispose]: () => signalCassandra("CONT") };
+  return await pause("CASSANDRA");
+}
+
+/** As `pauseCassandra()`. */
+export async function pauseKafka(): Promise<AsyncDisposable> {
+  return await pause("KAFKA");
+}
+
+export async function signalCassandra(signal: "STOP" | "CONT" | "KILL"): Promise<void> {
+  await send("CASSANDRA", signal);
+}
+
+export async function signalKafka(signal: "STOP" | "CONT" | "KILL"): Promise<void> {
+  await send("KAFKA", signal);
+}
+
+function addressOf(variable: Variable): string {
+  const address = Deno.env.get(variable);
+  if (address !== undefined) return address;
+  const task = `deno task ${variable.toLowerCase()}`;
+  const advice = `run \`deno task test:cluster\`, or \`${task}\` and set ${variable} to the address it prints`;
+  throw new Error(`expected a server's host:port in the variable ${variable}, found none; ${advice}`);
+}
+
+function pidOf(variable: Variable): number | undefined {
+  const pid = Deno.env.get(`${variable}_PID`);
+  return pid === undefined ? undefined : Number(pid);
+}
+
+async function pause(variable: Variable): Promise<AsyncDisposable> {
+  await send(variable, "STOP");
+  return { [Symbol.asyncDispose]: () => send(variable, "CONT") };
 }
 
 /** Through a shell: `Deno.kill` wants the permission to run any program. */
-export async function signalCassandra(signal: "STOP" | "CONT" | "KILL"): Promise<void> {
-  const pid = cassandraPid();
-  if (pid === undefined) throw new Error("expected CASSANDRA_PID, found none: this server is not ours to disturb");
+async function send(variable: Variable, signal: string): Promise<void> {
+  const pid = pidOf(variable);
+  if (pid === undefined) throw new Error(`expected ${variable}_PID, found none: this server is not ours to disturb`);
   const command = new Deno.Command("sh", { args: ["-c", 'kill -s "$0" "$1"', signal, String(pid)] });
   const { success, stderr } = await command.output();
   if (!success) throw new Error(`Cannot send ${signal} to the server ${pid}: ${new TextDecoder().decode(stderr)}`);

@@ -32,8 +32,8 @@ function starts(open: OpenBroker): void {
     await using reader = await openTail(broker, topic, "beginning");
     const entries = await reader.until(20);
     assertInOrder(entries, 20);
-    const [first] = entries;
-    assertEquals([first?.message.key, first?.message.headers.ce_subject], ["a", "a"]);
+    const first = entries.find(({ message: { key } }) => key === "a");
+    assertEquals(first?.message.headers.ce_subject, "a");
     assertEquals(first?.message.headers.ce_specversion, "1.0");
     assertEquals(typeof JSON.parse(first?.message.value ?? ""), "object");
     assertEquals(new Set(entries.map(({ id }) => id)).size, 20);
@@ -56,7 +56,7 @@ function starts(open: OpenBroker): void {
     await opened.publish(topic, "c", 1);
     await using one = await openTail(broker, topic, "beginning");
     await using other = await openTail(broker, otherTopic, "beginning");
-    assertEquals((await one.until(2)).map(placeOf), ["a/1", "c/1"]);
+    assertEquals((await one.until(2)).map(placeOf).toSorted(), ["a/1", "c/1"]);
     assertEquals((await other.until(1)).map(placeOf), ["b/1"]);
   });
 }
@@ -72,14 +72,16 @@ function resumes(open: OpenBroker): void {
     }
     await early.until(9);
     await using late = await openTail(broker, topic, "beginning");
-    const all = (await late.until(9)).map(placeOf);
-    for (const { seen } of [early, late]) {
+    await late.until(9);
+    let published = 9;
+    for (const seen of [early.seen.slice(0, 9), late.seen.slice(0, 9)]) {
       for (const [at, { id }] of seen.entries()) {
         await using again = await openTail(broker, topic, { after: id });
         await opened.publish(topic, "last", 1);
-        const expected = all.slice(at + 1);
-        const entries = (await again.until(expected.length + 1)).map(placeOf);
-        assertEquals(entries.slice(0, expected.length), expected);
+        published += 1;
+        // Two readers may see keys in another order among each other, but none its own.
+        const rest = await again.until(published - at - 1);
+        assertInOrder([...seen.slice(0, at + 1), ...rest], published);
       }
     }
   });
@@ -104,10 +106,10 @@ function resumes(open: OpenBroker): void {
     const { broker, topic, otherTopic } = opened;
     await using elsewhere = await open();
     await opened.publish(topic, "a", 1);
-    await elsewhere.publish(topic, "a", 5);
+    await elsewhere.publish(elsewhere.topic, "a", 5);
     await opened.publish(otherTopic, "b", 1);
     await using other = await openTail(broker, otherTopic, "beginning");
-    await using foreign = await openTail(elsewhere.broker, topic, "beginning");
+    await using foreign = await openTail(elsewhere.broker, elsewhere.topic, "beginning");
     const ids = [...await other.until(1), ...await foreign.until(5)].map(({ id }) => id);
     const whole = ids[0] ?? "";
     for (const id of [...ids, "", "1", "x".repeat(10_000), `${whole}=`, whole.slice(1), " ", "\u{1F600}"]) {
@@ -130,7 +132,7 @@ function live(open: OpenBroker): void {
     await using late = await openTail(broker, topic, { after: early.seen[99]?.id ?? "" });
     await Promise.all([early.until(600), late.until(500), ...writers]);
     assertInOrder(early.seen, 600);
-    assertEquals(late.seen.map(placeOf), early.seen.slice(100).map(placeOf));
+    assertInOrder([...early.seen.slice(0, 100), ...late.seen], 600);
   });
 
   it("goes on behind an outage of what stands behind it", async () => {

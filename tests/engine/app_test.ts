@@ -101,20 +101,22 @@ describe("startApp", () => {
     assertEquals(journal, []);
   });
 
-  it("names every bad variable in one message", async () => {
+  it("names every bad variable in one message, and no secret", async () => {
     const strictOne = definePlugin({
       name: "strict_one",
       provides: {},
       requires: {},
-      config: z.object({ PORT: z.coerce.number().int(), MODE: z.enum(["a", "b"]) }),
+      config: z.object({ PORT: z.coerce.number().int(), MODE: z.enum(["a", "b"]), A_PASSWORD: z.string().max(3) }),
       start: () => Promise.resolve({ services: {} }),
     });
     const error = await assertRejects(
-      () => startApp({ plugins: [strictOne], environment: { PORT: "http", MODE: "c" }, runtime }),
+      () => startApp({ plugins: [strictOne], environment: { PORT: "http", MODE: "c", A_PASSWORD: "s3cret" }, runtime }),
       StartError,
     );
     assertStringIncludes(error.message, 'PORT="http" (strict_one)');
     assertStringIncludes(error.message, 'MODE="c" (strict_one)');
+    assertStringIncludes(error.message, "A_PASSWORD=(hidden) (strict_one)");
+    assertEquals(error.message.includes("s3cret"), false);
   });
 
   it("stops what had started when a later plugin fails", async () => {

@@ -12,6 +12,7 @@ import { type FoundModule, parseCommand, type Registry, registryRef } from "../.
 import type { Fields } from "../../core/model/message.ts";
 import type { Module } from "../../core/model/module.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
+import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { readModelsRef } from "../../core/ports/read_models.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
@@ -36,7 +37,10 @@ export type Rig = AsyncDisposable & {
   execute(request: { module: string; id: string; body: Fields } & Partial<CommandRequest>): Promise<CommandOutcome>;
 };
 
-type MemoryStorage = Pick<ReturnType<typeof createMemoryStorage>, "store" | "source" | "readModels" | "snapshots">;
+type MemoryStorage = Pick<
+  ReturnType<typeof createMemoryStorage>,
+  "store" | "source" | "readModels" | "snapshots" | "checkpoints"
+>;
 
 export type RigOptions = {
   readonly modules: readonly Module[];
@@ -44,18 +48,22 @@ export type RigOptions = {
   readonly storage?: MemoryStorage;
   readonly streamer?: boolean;
   readonly runtime?: Runtime;
+  /** Besides those of every rig. */
+  readonly plugins?: readonly Plugin[];
 };
 
 export const ANONYMOUS = { sub: "anonymous", claims: {} };
 
 export async function openRig(options: RigOptions): Promise<Rig> {
   const { modules, storage = createMemoryStorage(), streamer = true, runtime = systemRuntime } = options;
+  const { plugins: more = [] } = options;
   const lines: LogLine[] = [];
   const plugins = [
     keptLog(lines),
     metrics,
     storagePlugin(storage),
     kernel(modules.map(found)),
+    ...more,
     ...(streamer ? [cdcStreamer] : []),
   ];
   const app = await startApp({ plugins, environment: {}, runtime });
@@ -84,7 +92,7 @@ export function found(module: Module): FoundModule {
   return { module, location: `${module.name}/mod.ts`, fingerprint: "test" };
 }
 
-function storagePlugin({ store, source, readModels, snapshots }: MemoryStorage): Plugin {
+function storagePlugin({ store, source, readModels, snapshots, checkpoints }: MemoryStorage): Plugin {
   return definePlugin({
     name: "storage",
     provides: {
@@ -92,10 +100,12 @@ function storagePlugin({ store, source, readModels, snapshots }: MemoryStorage):
       changeSource: changeSourceRef,
       readModels: readModelsRef,
       snapshots: snapshotsRef,
+      checkpoints: checkpointStoreRef,
     },
     requires: {},
     config: z.object({}),
-    start: () => Promise.resolve({ services: { eventStore: store, changeSource: source, readModels, snapshots } }),
+    start: () =>
+      Promise.resolve({ services: { eventStore: store, changeSource: source, readModels, snapshots, checkpoints } }),
   });
 }
 

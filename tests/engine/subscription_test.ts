@@ -2,11 +2,16 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Fields, Message, Module, Projection } from "annals";
 import { virtualRuntime } from "annals/testing";
+import { z } from "zod";
 import type { ChangeSource } from "../../core/ports/change_source.ts";
-import { Unavailable } from "../../core/ports/event_store.ts";
+import { type RecordedEvent, Unavailable } from "../../core/ports/event_store.ts";
+import { definePlugin } from "../../core/ports/plugin.ts";
+import type { Progress } from "../../core/ports/progress.ts";
 import type { ReadModels } from "../../core/ports/read_models.ts";
+import { type FailedEvent, type Subscriber, subscriberRef } from "../../core/ports/subscriber.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
-import { counterSum, counterTotals, counterWith } from "./counter.ts";
+import { placeOf } from "../contract/samples.ts";
+import { counter, counterSum, counterTotals, counterWith } from "./counter.ts";
 import { ANONYMOUS, metricOf, openRig, type Rig } from "./rig.ts";
 
 type Handler = (document: Fields | undefined, event: Message) => Fields | undefined;
@@ -277,3 +282,110 @@ describe("a subscription", () => {
     assertEquals(await rig.queries.find(view, { principal, find: { limit: 1 }, shown: never }), { is: "forbidden" });
   });
 });
+
+describe("a subscriber that does a page at once", () => {
+  it("parks each aggregate that failed in it, with all that came behind, and counts what was done", async () => {
+    const { storage, done, refused, plugin } = await backlog();
+    refused.add("bad/2").add("worse/1");
+    await using rig = await openRig({ modules: [counter], storage, plugins: [plugin] });
+    await until(storage, ({ parked }) => parked.length === 2 && parked.every(({ attempts }) => attempts === 3));
+    const { parked } = await storage.checkpoints.progress.load("collector");
+    const inOrder = parked.toSorted((a, b) => a.from < b.from ? 1 : -1);
+    assertEquals(inOrder.map(({ aggregateId, from, through, error }) => ({ aggregateId, from, through, error })), [
+      { aggregateId: "bad", from: 2, through: 4, error: "Error: refused bad/2" },
+      { aggregateId: "worse", from: 1, through: 4, error: "Error: refused worse/1" },
+    ]);
+    assertEquals(done, ["good/1", "bad/1", "good/2", "good/3", "good/4"]);
+    assertEquals(await metricOf(rig, "cdc_events_processed_total", { subscription: "collector" }), 5);
+    assertEquals(await metricOf(rig, "cdc_events_failed_total", { subscription: "collector" }), 6);
+  });
+
+  it("goes on in order with what was kept back, however often it fails on the way", async () => {
+    const { storage, done, refused, plugin } = await backlog();
+    refused.add("bad/2");
+    const mend = (event: string) =>
+      event === "bad/2" ? refused.delete("bad/2") && refused.add("bad/4") : refused.clear();
+    await using _rig = await openRig({ modules: [counter], storage, plugins: [plugin] });
+    storage.onRefusal = mend;
+    await until(storage, ({ checkpoint, parked }) => checkpoint !== null && parked.length === 0);
+    assertEquals(done.filter((event) => event.startsWith("bad")), ["bad/1", "bad/2", "bad/3", "bad/4"]);
+  });
+
+  it("does a page again from its beginning when the flush or the commit is not to be had", async () => {
+    const { storage, done, plugin } = await backlog();
+    storage.unavailable = 2;
+    await using rig = await openRig({ modules: [counter], storage, plugins: [plugin] });
+    await until(storage, ({ checkpoint }) => checkpoint !== null);
+    assertEquals(new Set(done), new Set([1, 2, 3, 4].flatMap((at) => [`good/${at}`, `bad/${at}`, `worse/${at}`])));
+    assertEquals((await storage.checkpoints.progress.load("collector")).parked, []);
+    assert(rig.lines.some(({ message }) => message === "A subscription waits"));
+  });
+});
+
+type Collected = ReturnType<typeof createMemoryStorage> & { onRefusal?: (event: string) => void; unavailable: number };
+
+/** Four events of each of three aggregates, and a subscriber that notes what it has done. */
+async function backlog() {
+  const storage: Collected = Object.assign(createMemoryStorage(), { unavailable: 0 });
+  {
+    await using rig = await openRig({ modules: [counter], storage, streamer: false });
+    for (let at = 0; at < 4; at++) for (const id of ["good", "bad", "worse"]) await count(rig, id, 1);
+  }
+  const done: string[] = [];
+  const refused = new Set<string>();
+  const flush = (events: readonly RecordedEvent[]): FailedEvent[] => {
+    const failed = new Map<string, FailedEvent>();
+    for (const event of events) {
+      const place = placeOf(event);
+      if (failed.has(event.aggregateId)) continue;
+      if (refused.has(place)) {
+        failed.set(event.aggregateId, { event, error: new Error(`refused ${place}`) });
+        storage.onRefusal?.(place);
+      } else done.push(place);
+    }
+    return [...failed.values()];
+  };
+  const orFail = () => {
+    if (storage.unavailable-- > 0) throw new Unavailable("away");
+  };
+  const collector = (): Subscriber => ({
+    name: "collector",
+    eventTypes: new Set(["Counted"]),
+    progress: storage.checkpoints.progress,
+    async begin() {
+      const events: RecordedEvent[] = [];
+      return {
+        apply: (event) => void events.push(event),
+        async flush() {
+          const failed = flush(events);
+          orFail();
+          return failed;
+        },
+        async commit(progress) {
+          orFail();
+          await storage.checkpoints.commit("collector", progress);
+        },
+      };
+    },
+  });
+  const plugin = definePlugin({
+    name: "collector",
+    provides: { subscriber: subscriberRef },
+    requires: {},
+    config: z.object({}),
+    start: () => Promise.resolve({ services: { subscriber: [collector()] } }),
+  });
+  return { storage, done, refused, plugin };
+}
+
+async function until(
+  { checkpoints: { progress } }: Collected,
+  holds: (loaded: Awaited<ReturnType<Progress["load"]>>) => boolean,
+): Promise<void> {
+  for (;;) {
+    const moves = progress.whenMoved("collector", { signal: AbortSignal.timeout(5_000) });
+    moves.catch(() => {});
+    if (holds(await progress.load("collector"))) return;
+    await moves;
+  }
+}

@@ -106,8 +106,8 @@ export const guards: readonly Guard[] = [
   {
     promise: "followers of a parked event stay behind it",
     file: "core/engine/subscription.ts",
-    find: "parked === undefined ? await this.#attempt(unit, event) : this.#parking.show(parked, event)",
-    replace: "await this.#attempt(unit, event, parked)",
+    find: "        : this.#parking.show(parked, event);",
+    replace: "        : await this.#attempt(unit, event, { applied, before: parked });",
     test: SUBSCRIPTION,
   },
   {

@@ -1,18 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Client } from "cassandra-driver";
-import deno from "../../../deno.json" with { type: "json" };
-import { Program, within } from "../../service/program.ts";
-import { surroundings, temporaryDirectory } from "../../service/service.ts";
-import { type Cassandra, type CassandraOptions, startCassandra } from "./cassandra.ts";
-import { exists } from "./cache.ts";
+import { temporaryDirectory } from "../../service/service.ts";
+import { describeForeground, whenEnded } from "../servers/foreground_suite.ts";
+import type { JavaServer } from "../servers/java_server.ts";
+import { type CassandraOptions, startCassandra } from "./cassandra.ts";
 import { answersCql } from "./cql_probe.ts";
-import { freePorts } from "./ports.ts";
-import { shell } from "./shell.ts";
 
 const PROBE_MS = 1_000;
 const START_MS = 60_000;
-const END_MS = 10_000;
 
 describe("startCassandra", () => {
   it("answers nothing while paused, and answers again", async () => {
@@ -56,67 +52,9 @@ describe("startCassandra", () => {
   });
 });
 
-describe("deno task cassandra", () => {
-  it("ends its server on SIGTERM and leaves nothing behind", async () => {
-    await using started = await startTask();
-    started.program.kill("SIGTERM");
-    assertEquals((await within(started.program.exited, END_MS, "the task to end")).code, 0);
-    assertEquals([await isAlive(started.pid), await exists(started.directory)], [false, false]);
-  });
+describeForeground("cassandra", startCassandra);
 
-  it("has no server left when it is killed, and the next start removes what it left", async () => {
-    await using started = await startTask();
-    started.program.kill("SIGKILL");
-    await started.program.exited;
-    await whenEnded(started.pid);
-    assertEquals(await exists(started.directory), true);
-    await using _next = await startCassandra();
-    assertEquals(await exists(started.directory), false);
-  });
-
-  it("ends its server when it is killed while that is paused", async () => {
-    await using started = await startTask();
-    await shell('kill -s STOP "$0"', [String(started.pid)]);
-    started.program.kill("SIGKILL");
-    await whenEnded(started.pid);
-  });
-});
-
-/** The task without `deno task` around it, which would stay when its child is killed. */
-async function startTask() {
-  const [port = 0] = freePorts("127.0.0.1", 1);
-  const [command = "", ...args] = deno.tasks.cassandra.command.split(" ");
-  const program = new Program(command, { args: [...args, `--port=${port}`], environment: surroundings() });
-  try {
-    const [, pid = ""] = await program.whenPrinted(/CASSANDRA_PID=(\d+)/);
-    const commandLine = await shell('cat "/proc/$0/cmdline"', [pid]);
-    const [, directory = ""] = /-Dcassandra\.storagedir=([^\0]+)/.exec(commandLine.stdout) ?? [];
-    assert(directory !== "", commandLine.stdout);
-    return {
-      program,
-      pid: Number(pid),
-      directory,
-      async [Symbol.asyncDispose]() {
-        await program[Symbol.asyncDispose]();
-        if (await exists(directory)) await Deno.remove(directory, { recursive: true });
-      },
-    };
-  } catch (error) {
-    await program[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function whenEnded(pid: number): Promise<void> {
-  const waiting = shell('while kill -0 "$0" 2>/dev/null; do sleep 0.05; done', [String(pid)]);
-  await within(waiting, END_MS, `the server ${pid} to end`);
-}
-
-async function isAlive(pid: number): Promise<boolean> {
-  return (await shell('kill -0 "$0"', [String(pid)])).code === 0;
-}
-
-async function write(cassandra: Cassandra): Promise<void> {
+async function write(cassandra: JavaServer): Promise<void> {
   await withClient(cassandra, async (client) => {
     await client.execute(`CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`);
     await client.execute("CREATE TABLE k.t (id int PRIMARY KEY)");
@@ -128,7 +66,7 @@ function expected({ paxos = "v2", commitlogSync = "batch" }: CassandraOptions) {
   return { paxos_variant: paxos, commitlog_sync: commitlogSync };
 }
 
-async function readSettings(cassandra: Cassandra): Promise<Record<string, unknown>> {
+async function readSettings(cassandra: JavaServer): Promise<Record<string, unknown>> {
   return await withClient(cassandra, async (client) => {
     const { rows } = await client.execute("SELECT name, value FROM system_views.settings");
     const named = rows.filter((row) => ["paxos_variant", "commitlog_sync"].includes(row.name));
@@ -137,7 +75,7 @@ async function readSettings(cassandra: Cassandra): Promise<Record<string, unknow
   });
 }
 
-async function withClient<T>({ address }: Cassandra, work: (client: Client) => Promise<T>): Promise<T> {
+async function withClient<T>({ address }: JavaServer, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ contactPoints: [address], localDataCenter: "datacenter1" });
   try {
     return await work(client);

@@ -1,10 +1,15 @@
 import { cacheDirectory } from "./cache.ts";
 import { shell } from "./shell.ts";
 
+/** By this argument of its `java` a server is known as the one of the directory. */
+export function argumentOf(directory: string): string {
+  return `-Dannals.server=${directory}`;
+}
+
 /** Shell: whether the process `$2` is the server of the directory `$1`, so that no other one with its pid is ended. */
 export const IS_SERVER_OF = `is_server_of() {
   { cat "/proc/$2/cmdline" || ps -o command= -p "$2"; } 2>/dev/null | tr '\\0' ' ' |
-    grep -qF -- "-Dcassandra.storagedir=$1 "
+    grep -qF -- "${argumentOf("$1")} "
 }`;
 const END_SERVER = `${IS_SERVER_OF}
 is_server_of "$0" "$1" || exit 0
@@ -16,11 +21,15 @@ exit 1`;
 export type ServerDirectory = AsyncDisposable & { readonly path: string };
 
 /**
- * Claims `given`, which is kept, or a new directory in the user's cache, which is removed when disposed. What runs were
- * killed over is put in order first: a server that such a run left is ended, and its directory in the cache removed.
+ * Claims `given`, which is kept, or a new directory in `folder` of the user's cache, which is removed when disposed.
+ * What runs were killed over is put in order first: a server that such a run left is ended, and its directory in the
+ * cache removed.
  */
-export async function claimDirectory(given?: string, cache?: string): Promise<ServerDirectory> {
-  return given === undefined ? await claimNew(cache ?? await cacheDirectory()) : await claimGiven(given);
+export async function claimDirectory(
+  folder: string,
+  { given, cache }: { readonly given?: string | undefined; readonly cache?: string } = {},
+): Promise<ServerDirectory> {
+  return given === undefined ? await claimNew(`${cache ?? await cacheDirectory()}/${folder}`) : await claimGiven(given);
 }
 
 async function claimGiven(given: string): Promise<ServerDirectory> {
@@ -34,11 +43,10 @@ async function claimGiven(given: string): Promise<ServerDirectory> {
   return { path, [Symbol.asyncDispose]: async () => claim.close() };
 }
 
-async function claimNew(cache: string): Promise<ServerDirectory> {
-  const servers = `${cache}/cassandra`;
+async function claimNew(servers: string): Promise<ServerDirectory> {
   await Deno.mkdir(servers, { recursive: true });
   // A directory that another run has made and not yet claimed would look like one left over.
-  using lock = await Deno.open(`${cache}/cassandra.lock`, { create: true, write: true });
+  using lock = await Deno.open(`${servers}.lock`, { create: true, write: true });
   await lock.lock(true);
   await removeLeftovers(servers);
   const path = await Deno.makeTempDir({ dir: servers, prefix: "server-" });

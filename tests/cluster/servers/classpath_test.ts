@@ -15,7 +15,7 @@ describe("deno task cassandra", () => {
     assertEquals(code, 1, stderr);
     assertStringIncludes(
       stderr,
-      "expected java 11 or 17, which Cassandra 5 needs, found none; install one (Debian: apt",
+      "expected java 11 or 17, which Cassandra needs, found none; install one (Debian: apt",
     );
   });
 
@@ -24,7 +24,7 @@ describe("deno task cassandra", () => {
       await using machine = await emptyMachine({ java: `echo 'openjdk version "${printed}"' >&2` });
       const { code, stderr } = await machine.start();
       assertEquals(code, 1, stderr);
-      assertStringIncludes(stderr, `expected java 11 or 17, which Cassandra 5 needs, found ${version}; install one`);
+      assertStringIncludes(stderr, `expected java 11 or 17, which Cassandra needs, found ${version}; install one`);
     }
   });
 

@@ -1,4 +1,5 @@
-import { IS_SERVER_OF } from "./server_directory.ts";
+import { FIND_JAVA } from "./classpath.ts";
+import { argumentOf, IS_SERVER_OF } from "./server_directory.ts";
 
 const TAIL_LINES = 40;
 /**
@@ -12,22 +13,32 @@ exec 3<&0 </dev/null
   cat <&3
   if is_server_of "$0" $$; then kill -KILL $$; fi
 } >/dev/null 2>&1 &
-java=java
-[ -z "$JAVA_HOME" ] || java="$JAVA_HOME/bin/java"
+${FIND_JAVA}
 exec "$java" "$@" 3<&- >"$0/logs/stdout.log" 2>&1`;
+
+export type Program = {
+  /** As messages call it. */
+  readonly name: string;
+  /** Of `java`. */
+  readonly args: readonly string[];
+  /** Files of the directory's `logs`, beside its own of what was printed. */
+  readonly logs: readonly string[];
+};
 
 /** The process of a server. It ends with this one, however this one ends. */
 export class ServerProcess {
   readonly pid: number;
   readonly ended: Promise<void>;
   readonly #directory: string;
+  readonly #program: Program;
   readonly #process: Deno.ChildProcess;
   #isRunning = true;
 
-  constructor(directory: string, args: readonly string[]) {
+  constructor(directory: string, program: Program) {
     this.#directory = directory;
+    this.#program = program;
     this.#process = new Deno.Command("sh", {
-      args: ["-c", BECOME_SERVER, directory, ...args],
+      args: ["-c", BECOME_SERVER, directory, argumentOf(directory), ...program.args],
       stdin: "piped",
       stdout: "null",
       stderr: "null",
@@ -41,7 +52,9 @@ export class ServerProcess {
   }
 
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    if (!this.#isRunning) throw new Error(`Cannot send ${signal} to Cassandra: it has ended; call restart() first`);
+    if (!this.#isRunning) {
+      throw new Error(`Cannot send ${signal} to ${this.#program.name}: it has ended; call restart() first`);
+    }
     this.#process.kill(signal);
   }
 
@@ -56,7 +69,7 @@ export class ServerProcess {
   }
 
   async logTail(): Promise<string> {
-    const texts = await Promise.all(["stdout.log", "system.log"].map((name) => this.#tailOf(name)));
+    const texts = await Promise.all(["stdout.log", ...this.#program.logs].map((name) => this.#tailOf(name)));
     return texts.join("");
   }
 

@@ -1,0 +1,82 @@
+// edge: tests on a real broker wait in real time
+import type { TopicMessage } from "../../core/ports/broker.ts";
+import { StartError } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import {
+  KAFKA_TIMES,
+  type KafkaAccess,
+  type KafkaClient,
+  type KafkaTimes,
+  type TopicSettings,
+} from "./kafka_client.ts";
+import { createKafkajsClient } from "./kafkajs_client.ts";
+import { createPlatformaticClient } from "./platformatic_client.ts";
+
+export const CLIENTS: Readonly<
+  Record<"kafkajs" | "platformatic", (access: KafkaAccess, times: KafkaTimes) => KafkaClient>
+> = { kafkajs: createKafkajsClient, platformatic: createPlatformaticClient };
+
+export const SETTINGS: TopicSettings = { partitions: 3, replication: 1, retentionMs: -1 };
+
+/** A client of the broker that the tests of a run share. */
+export function openTestClient(name: keyof typeof CLIENTS, times = KAFKA_TIMES): KafkaClient {
+  return CLIENTS[name]({ brokers: [brokerAddress()], tls: undefined, sasl: undefined }, times);
+}
+
+export function brokerAddress(): string {
+  const address = Deno.env.get("KAFKA");
+  if (address !== undefined) return address;
+  throw new StartError("expected a broker's host:port in KAFKA, found none; run `deno task test:cluster`");
+}
+
+/** A name that no other test has. */
+export function uniqueTopic(prefix = "test"): string {
+  return `${prefix}-${crypto.randomUUID()}`;
+}
+
+/** As a CloudEvent that `core/engine/cloud_event.ts` makes. */
+export function messageOf(key: string, sequence: number, value = '{"by":1}'): TopicMessage {
+  const headers = {
+    "content-type": "application/json",
+    ce_specversion: "1.0",
+    ce_id: crypto.randomUUID(),
+    ce_type: "Counted",
+    ce_source: "/annals/counters",
+    ce_subject: key,
+    ce_time: "2026-11-21T10:00:00.000Z",
+    ce_sequence: String(sequence),
+    ce_eventversion: "1",
+  };
+  return { key, headers, value };
+}
+
+export const realRuntime: Runtime = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  newId: () => crypto.randomUUID(),
+  random: () => Math.random(),
+  sleep(ms, { signal } = {}) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const abort = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      }, ms);
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  },
+};
+
+export type LogLine = { readonly level: keyof Log; readonly message: string; readonly fields: unknown };
+
+/** A log that keeps its lines. */
+export function keptLog(): Log & { readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
+  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
+}

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { eventSource, topicsOf } from "../../core/engine/publication.ts";
+import { registryRef } from "../../core/engine/registry.ts";
+import { senderRef } from "../../core/ports/broker.ts";
+import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
+import { definePlugin } from "../../core/ports/plugin.ts";
+import { runtimeRef } from "../../core/ports/runtime.ts";
+import { subscriberRef } from "../../core/ports/subscriber.ts";
+import { telemetryRef } from "../../core/ports/telemetry.ts";
+import { createPublisher } from "./publisher.ts";
+
+/** Publishes all events to the broker, where there is one that stores them. */
+export default definePlugin({
+  name: "publisher",
+  provides: { subscriber: subscriberRef },
+  requires: {
+    registry: registryRef,
+    senders: senderRef,
+    checkpoints: checkpointStoreRef,
+    runtime: runtimeRef,
+    telemetry: telemetryRef,
+  },
+  config: z.object({ EVENT_SOURCE: eventSource }),
+  start({ services: { registry, senders, checkpoints, runtime, telemetry }, config }) {
+    const topics = topicsOf(registry, { source: config.EVENT_SOURCE });
+    const failures = telemetry.counter({
+      name: "publish_failures_total",
+      help: "Sends to a topic that failed, and messages that the broker refused",
+      labels: ["topic"],
+    });
+    const failed = (topic: string) => failures.at({ topic }).add();
+    const publishers = senders.map((sender) => createPublisher({ topics, sender, checkpoints, runtime, failed }));
+    return Promise.resolve({ services: { subscriber: publishers } });
+  },
+});

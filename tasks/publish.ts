@@ -1,0 +1,136 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { startApp } from "../core/engine/app.ts";
+import { eventSource, topicName, topicsOf } from "../core/engine/publication.ts";
+import { createRegistry, type Registry, registryRef } from "../core/engine/registry.ts";
+import { republish, type Republished, type Selection } from "../core/engine/republish.ts";
+import { type Sender, senderRef } from "../core/ports/broker.ts";
+import { checkpointStoreRef } from "../core/ports/checkpoints.ts";
+import { eventStoreRef } from "../core/ports/event_store.ts";
+import { definePlugin, StartError } from "../core/ports/plugin.ts";
+import { streamListRef } from "../core/ports/stream_list.ts";
+import brokerKafka from "../plugins/broker_kafka/mod.ts";
+import logging from "../plugins/logging/mod.ts";
+import { discoverModules, modulesDirectory } from "../plugins/runtime/discover_modules.ts";
+import { systemRuntime } from "../plugins/runtime/mod.ts";
+
+/**
+ * Sends events of the store to their topics again: with `--republish`, and `--topic=`, `--module=`,
+ * `--aggregate=MODULE/ID`, `--from=` or `--to=`; `--after=` goes on where another run has ended. Configured as the
+ * service is. The embedded store is used by one process at a time: stop the service before. On the cluster store it may
+ * run.
+ */
+const USAGE = "expected --republish with --topic=NAME, --module=NAME, --aggregate=MODULE/ID, or --from=TIME and " +
+  "--to=TIME, and perhaps --after=PLACE";
+const REPORT_MS = 2_000;
+
+const environment = Deno.env.toObject();
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+let reached: Republished = { sent: 0, refused: 0, place: null };
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error && error.name !== "TypeError" ? `annals: ${error.message}` : error);
+  if (reached.place !== null) console.error(`Go on with --after='${reached.place}'`);
+  Deno.exit(1);
+}
+Deno.exit(0);
+
+async function main(): Promise<void> {
+  const registry = createRegistry(await discoverModules(modulesDirectory(environment)));
+  const selection = readSelection(registry);
+  if (environment.REDPANDA_BROKERS === undefined) {
+    throw new StartError("Cannot publish: expected brokers in REDPANDA_BROKERS, found none; set it as for the service");
+  }
+  const app = await startApp({
+    plugins: [logging, await storage(), registryPlugin(registry), brokerKafka],
+    environment: { ...environment, ROLES: "serve" },
+    runtime: systemRuntime,
+    signal: stopping.signal,
+  });
+  try {
+    const [sender] = app.service<readonly Sender[]>({ ref: senderRef.ref });
+    if (sender === undefined) throw new StartError("Cannot publish: the broker takes no messages");
+    const source = eventSource.parse(environment.EVENT_SOURCE);
+    const topics = [...topicsOf(registry, { source }).values()].map((topic) =>
+      [topic.served.module.name, topic] as const
+    );
+    await run({
+      store: app.service(eventStoreRef),
+      streamList: app.service(streamListRef),
+      progress: app.service(checkpointStoreRef).progress,
+      topics: new Map(topics),
+      sender,
+    }, selection);
+  } finally {
+    await app.stop();
+  }
+}
+
+async function run(parts: Parameters<typeof republish>[0], selection: Selection): Promise<void> {
+  const since = performance.now();
+  let told = since;
+  for await (reached of republish(parts, selection)) {
+    if (stopping.signal.aborted) throw new StartError("Stopped before the end");
+    if (performance.now() - told < REPORT_MS) continue;
+    told = performance.now();
+    console.log(`${summary(since)}; to go on from here: --after='${reached.place}'`);
+  }
+  console.log(`Done: ${summary(since)}`);
+  if (reached.refused > 0) throw new StartError(`The broker refuses ${reached.refused} of them for good`);
+}
+
+function summary(since: number): string {
+  const seconds = (performance.now() - since) / 1000;
+  const rate = Math.round(reached.sent / Math.max(seconds, 0.001));
+  return `${reached.sent} events sent again in ${seconds.toFixed(1)} s, ${rate} a second`;
+}
+
+function readSelection({ modules, byName }: Registry): Selection {
+  const string = { type: "string" } as const;
+  const names = { topic: string, module: string, aggregate: string, from: string, to: string, after: string };
+  const { values } = parseArgs({ args: Deno.args, options: { ...names, republish: { type: "boolean" } } });
+  const { topic, aggregate, from, to, after } = values;
+  const module = values.module ?? modules.find((served) => topicName(served) === topic)?.module.name;
+  if (topic !== undefined && module === undefined) throw new StartError(`Cannot publish: there is no topic ${topic}`);
+  if (module !== undefined && !byName.has(module)) throw new StartError(`Cannot publish: there is no module ${module}`);
+  if (values.republish !== true || [module, aggregate, from, to].every((each) => each === undefined)) {
+    throw new StartError(`Cannot publish: ${USAGE}`);
+  }
+  return {
+    ...(module === undefined ? {} : { modules: new Set([module]) }),
+    ...(aggregate === undefined ? {} : { stream: readStream(aggregate, byName) }),
+    ...(from === undefined ? {} : { from: readTime(from) }),
+    ...(to === undefined ? {} : { to: readTime(to) }),
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
+function readStream(text: string, byName: Registry["byName"]) {
+  const [, aggregateType = "", aggregateId = ""] = /^([^/]+)\/(.+)$/.exec(text) ?? [];
+  if (byName.has(aggregateType)) return { aggregateType, aggregateId };
+  throw new StartError(`Cannot publish --aggregate=${text}: expected MODULE/ID, with one of ${[...byName.keys()]}`);
+}
+
+function readTime(text: string): string {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new StartError(`Cannot publish: expected a time like 2026-11-21T10:00:00Z, found "${text}"`);
+}
+
+async function storage() {
+  const { SCYLLA_NODES: nodes } = environment;
+  if (nodes === undefined) return (await import("../plugins/storage_sqlite/mod.ts")).default;
+  return (await import("../plugins/storage_scylla/mod.ts")).default;
+}
+
+function registryPlugin(registry: Registry) {
+  return definePlugin({
+    name: "modules",
+    provides: { registry: registryRef },
+    requires: {},
+    config: z.object({}),
+    start: () => Promise.resolve({ services: { registry } }),
+  });
+}
