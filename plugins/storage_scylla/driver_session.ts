@@ -42,7 +42,7 @@ export async function openDriverSession(options: DriverSessionOptions): Promise<
     await client.connect();
   } catch (error) {
     await client.shutdown();
-    endControl(client);
+    await endControl(client);
     throw toConnectError(error, options);
   }
   return sessionOf(client);
@@ -58,11 +58,14 @@ function endForgottenHosts(client: Client): void {
   });
 }
 
-/** Where `connect()` has failed, `shutdown()` (4.10) ends nothing: what began to read the schema would wait on. */
-function endControl(client: Client): void {
-  const control: unknown = "controlConnection" in client ? client.controlConnection : undefined;
-  if (typeof control !== "object" || control === null || !("shutdown" in control)) return;
-  if (typeof control.shutdown === "function") control.shutdown();
+/** What the driver (4.10) does not end where `connect()` has failed: the connection that told it of the nodes. */
+type Control = { shutdown(): void; readonly connection: { close(closed: () => void): void } | null };
+
+async function endControl(client: Client): Promise<void> {
+  if (!("controlConnection" in client)) return;
+  const { shutdown, connection } = client.controlConnection as Control;
+  shutdown.call(client.controlConnection);
+  if (connection !== null) await new Promise<void>((closed) => connection.close(closed));
 }
 
 function clientOptions(options: DriverSessionOptions): DseClientOptions {

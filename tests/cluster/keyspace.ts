@@ -18,6 +18,8 @@ async function execute(statement: string): Promise<void> {
     contactPoints: [cassandraAddress()],
     localDataCenter: DATA_CENTRE,
     refreshSchemaDelay: 0,
+    // A change of the schema takes its time on a server under load.
+    socketOptions: { readTimeout: 60_000 },
   });
   try {
     await client.execute(statement);
