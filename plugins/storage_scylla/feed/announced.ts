@@ -1,6 +1,6 @@
 import type { Stream } from "../../../core/ports/event_store.ts";
 import { inFlight } from "../in_flight.ts";
-import type { CqlRow, CqlSession } from "../session.ts";
+import { CqlError, type CqlRow, type CqlSession } from "../session.ts";
 import { fromText } from "../text.ts";
 
 /** A commit that somebody was about to make. */
@@ -22,6 +22,7 @@ const PAGE_SIZE = 1_000;
 /** As many partitions as ScyllaDB lets one statement name, and some to spare. */
 const MINUTES_ASKED = 60;
 const ASKED_IN_FLIGHT = 4;
+const LISTED = 1_000;
 
 /** What was announced in a minute of a slice, in the order of its times, so many at a time. */
 export function inMinute(
@@ -49,24 +50,44 @@ export function announcedAfter(
 
 /**
  * The minutes of a slice, from one to another and both included, in which anything was announced that is kept; in
- * order. Each is asked for by name: a list of all would lead through those that have expired, and fail on too many.
+ * order. A short list of all is read at once. Else each is asked for by name: a long list leads through those that have
+ * expired, and fails on too many.
  */
-export async function announcedMinutes(
+export async function announcedMinutes(session: CqlSession, asked: AskedMinutes): Promise<readonly number[]> {
+  const minutes = await listed(session, asked) ?? await askedByName(session, asked);
+  return [...minutes].sort((a, b) => a - b);
+}
+
+type AskedMinutes = { readonly slice: number; readonly from: number; readonly to: number };
+
+/** Undefined where the list of all minutes of all slices is long, or cannot be read. */
+async function listed(
   session: CqlSession,
-  { slice, from, to }: { readonly slice: number; readonly from: number; readonly to: number },
-): Promise<readonly number[]> {
+  { slice, from, to }: AskedMinutes,
+): Promise<readonly number[] | undefined> {
+  const cql = `SELECT DISTINCT slice, minute FROM outbox_messages LIMIT ${LISTED}`;
+  try {
+    const rows = await session.execute({ cql, values: [] });
+    if (rows.length >= LISTED) return undefined;
+    const minutes = rows.filter((row) => row["slice"] === slice).map((row) => Number(row["minute"]));
+    return minutes.filter((minute) => minute >= from && minute <= to);
+  } catch (error) {
+    if (error instanceof CqlError) return undefined;
+    throw error;
+  }
+}
+
+async function askedByName(session: CqlSession, { slice, from, to }: AskedMinutes): Promise<readonly number[]> {
   const minutes: number[] = [];
-  const firsts = Array.from(
-    { length: Math.ceil((to - from + 1) / MINUTES_ASKED) },
-    (_, at) => from + at * MINUTES_ASKED,
-  );
+  const count = Math.ceil((to - from + 1) / MINUTES_ASKED);
+  const firsts = Array.from({ length: count }, (_, at) => from + at * MINUTES_ASKED);
   await inFlight(firsts, ASKED_IN_FLIGHT, async (first) => {
     const asked = Array.from({ length: Math.min(MINUTES_ASKED, to - first + 1) }, (_, at) => BigInt(first + at));
     const marks = asked.map(() => "?").join(", ");
     const cql = `SELECT minute FROM outbox_messages WHERE slice = ? AND minute IN (${marks}) PER PARTITION LIMIT 1`;
     for (const row of await session.execute({ cql, values: [slice, ...asked] })) minutes.push(Number(row["minute"]));
   });
-  return minutes.sort((a, b) => a - b);
+  return minutes;
 }
 
 async function* toAnnouncements(pages: AsyncIterable<readonly CqlRow[]>): AsyncGenerator<readonly Announcement[]> {

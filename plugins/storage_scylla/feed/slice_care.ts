@@ -114,12 +114,13 @@ export class SliceCare {
     }
   }
 
-  /** Which minutes from one on may hold anything: where there are many, it is asked for. */
+  /** Which minutes from one on may hold anything: where there are many, it is asked for, unless the sweep has. */
   async #filled(from: number): Promise<(minute: number) => boolean> {
-    const { session, clock } = this.#parts;
+    const { session, clock, sweep } = this.#parts;
     const { slice } = this.tenure;
     const to = minuteOf(clock.nowMs()) - MANY_MINUTES;
-    if (from >= to) return () => true;
+    if (from > to) return () => true;
+    if (sweep.holds(from) !== undefined) return (minute) => minute > to || sweep.holds(minute) !== false;
     const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to })));
     return (minute) => minute > to || held.has(minute);
   }

@@ -1,8 +1,9 @@
-import { type RecordedEvent, type Stream, streamKey } from "../../../core/ports/event_store.ts";
+import type { RecordedEvent, Stream } from "../../../core/ports/event_store.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { CqlError } from "../session.ts";
 import { announcedMinutes, type Announcement, inMinute } from "./announced.ts";
 import { Bell } from "./bell.ts";
+import { type Content, contentOf, type Finding } from "./findings.ts";
 import { settle, type SettlementParts } from "./settlement.ts";
 import { MINUTE_MS, minuteOf } from "./times.ts";
 
@@ -13,8 +14,6 @@ export type Told = Stream & {
   readonly atMs: number;
   readonly events: readonly RecordedEvent[];
 };
-/** How far a stream has come by an announcement; undefined when that was in vain. */
-export type Finding = (Stream & { readonly through: number }) | undefined;
 
 export type SweepParts = SettlementParts & {
   readonly leases: Leases;
@@ -31,7 +30,6 @@ type Minute = {
   readonly known: Map<string, Promise<Finding>>;
   content: Content | undefined;
 };
-type Content = ReadonlyMap<string, Stream & { readonly through: number }>;
 
 /** The name under which a slice keeps up to which minute all that was announced is settled. */
 export const SETTLED = "settled";
@@ -56,6 +54,7 @@ export class SliceSweep {
   readonly #contents = new Map<number, Content>();
   readonly #room = new Bell();
   #lowWater: number | undefined;
+  #listed: { readonly from: number; readonly to: number; readonly held: ReadonlySet<number> } | undefined;
   #open = 0;
   #known = 0;
 
@@ -77,6 +76,12 @@ export class SliceSweep {
       if (minute !== undefined && this.#open < MAX_OPEN) this.#find(minute, each);
     }
     return this.#known - before;
+  }
+
+  /** Whether anything may have been announced in a minute; undefined where this sweep has not asked. */
+  holds(minute: number): boolean | undefined {
+    if (this.#listed === undefined || minute < this.#listed.from || minute > this.#listed.to) return undefined;
+    return this.#listed.held.has(minute);
   }
 
   /** How far the streams of a minute before the low water have come; undefined when it has to be read again. */
@@ -135,7 +140,8 @@ export class SliceSweep {
     const stored = leases.lowWater(slice, SETTLED);
     const isFar = stored === undefined || stored < current - MANY_MINUTES;
     const oldest = minuteOf(clock.nowMs() - times.scanBeyondMs);
-    const held = isFar ? await announcedMinutes(session, { slice, from: oldest, to: current }) : [];
+    const held = isFar ? await announcedMinutes(session, { slice, from: oldest - times.minutesBack, to: current }) : [];
+    if (isFar) this.#listed = { from: oldest - times.minutesBack, to: closed, held: new Set(held) };
     const first = Math.max(oldest, Math.min(stored ?? held[0] ?? closed, closed));
     for (let minute = first - times.minutesBack; minute <= current; minute += 1) {
       // What the list does not show may have been announced since, but hardly long ago.
@@ -235,14 +241,4 @@ export class SliceSweep {
       this.#room.ring();
     }
   }
-}
-
-function contentOf(findings: readonly Finding[]): Content {
-  const content = new Map<string, Stream & { readonly through: number }>();
-  for (const found of findings) {
-    if (found === undefined) continue;
-    const key = streamKey(found);
-    if (found.through > (content.get(key)?.through ?? 0)) content.set(key, found);
-  }
-  return content;
 }
