@@ -82,7 +82,7 @@ export type Attempt = {
 
 export const eventStoreRef = ref<EventStore>("event_store");
 
-/** A dependency does not answer or refuses to write for now. Nothing was changed; the same call may work later. */
+/** A dependency does not answer, or refuses to write. Nothing was changed; the same call may work later. */
 export class Unavailable extends Error {
   override readonly name = "Unavailable";
 }

@@ -91,7 +91,7 @@ export const PROBLEMS = {
   },
   unavailable: {
     status: 503,
-    title: "The service cannot do this for now",
+    title: "The service cannot do this at the moment",
     advice: "Nothing was stored. Send the request again after the time in Retry-After.",
   },
   overloaded: {

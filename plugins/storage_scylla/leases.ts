@@ -14,7 +14,7 @@ export type Tenure = { readonly slice: number; readonly epoch: number };
  * died; living copies share them evenly.
  */
 export type Leases = {
-  /** Those to work for now: the lease of each may have lapsed, which is for `isValid` to say. */
+  /** Those in this copy's care. The lease of each may have lapsed, which is for `isValid` to say. */
   owned(): readonly Tenure[];
   /** Whether an effect for this slice may begin now; to be asked right before it. */
   isValid(tenure: Tenure): boolean;

@@ -120,7 +120,7 @@ describe("a document of many streams that several processes write", () => {
     assertEquals(readModels.writes.every((streams) => streams <= 100), true);
   });
 
-  it("is given up for now when it never stands still", async () => {
+  it("is given up, to be tried again, when it never stands still", async () => {
     const readModels = sharedReadModels();
     const unit = projectorOn({ ...readModels, write: () => Promise.resolve("moved") });
     await assertRejects(() => apply(unit, [counted("a", 1)]), Unavailable, "moved by others");

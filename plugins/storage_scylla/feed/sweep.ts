@@ -89,7 +89,7 @@ export class Sweep {
         restMs = found > 0 ? times.busyPollMs : Math.min(times.idlePollMs, restMs * 1.2);
       } catch (error) {
         if (!(error instanceof CqlError)) throw error;
-        log.debug("The announcements cannot be polled for now", { reason: error.message });
+        log.debug("Announcements are polled again when the database answers", { reason: error.message });
         restMs = times.idlePollMs;
       }
       if (!signal.aborted) await this.#rest(restMs);
