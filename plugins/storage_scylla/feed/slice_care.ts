@@ -214,7 +214,10 @@ export class SliceCare {
       } catch (error) {
         if (signal.aborted) break;
         if (!(error instanceof CqlError)) throw error;
-        log.debug("A slice is looked after again when the database answers", { subscription: feed.name, reason: error.message });
+        log.debug("A slice is looked after again when the database answers", {
+          subscription: feed.name,
+          reason: error.message,
+        });
         await runtime.sleep(BACKOFF_MS, { signal }).catch(() => {});
       }
     }

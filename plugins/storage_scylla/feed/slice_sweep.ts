@@ -104,7 +104,10 @@ export class SliceSweep {
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof CqlError)) throw error;
-        log.debug("A slice is swept again when the database answers", { slice: this.tenure.slice, reason: error.message });
+        log.debug("A slice is swept again when the database answers", {
+          slice: this.tenure.slice,
+          reason: error.message,
+        });
         await runtime.sleep(LOOK_MS, { signal }).catch(() => {});
       }
     }
