@@ -7,7 +7,8 @@ import type { KafkaProducer } from "./kafka_client.ts";
 import { KafkaError } from "./kafka_error.ts";
 import { partitionOf } from "./partitions.ts";
 import { createSender } from "./sender.ts";
-import { CLIENTS, keptLog, messageOf, openTestClient, realRuntime, SETTINGS, uniqueTopic } from "./test_kafka.ts";
+import { keptLog, realRuntime } from "../../tests/contract/surroundings.ts";
+import { CLIENTS, messageOf, openTestClient, SETTINGS, uniqueTopic } from "./test_kafka.ts";
 import { openRig } from "./test_rig.ts";
 import { Topics } from "./topics.ts";
 

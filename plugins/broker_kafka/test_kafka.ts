@@ -1,8 +1,5 @@
-// edge: tests on a real broker wait in real time
 import type { TopicMessage } from "../../core/ports/broker.ts";
 import { StartError } from "../../core/ports/plugin.ts";
-import type { Runtime } from "../../core/ports/runtime.ts";
-import type { Log } from "../../core/ports/telemetry.ts";
 import {
   KAFKA_TIMES,
   type KafkaAccess,
@@ -12,6 +9,7 @@ import {
 } from "./kafka_client.ts";
 import { createKafkajsClient } from "./kafkajs_client.ts";
 import { createPlatformaticClient } from "./platformatic_client.ts";
+import { realRuntime } from "../../tests/contract/surroundings.ts";
 
 export const CLIENTS: Readonly<
   Record<"kafkajs" | "platformatic", (access: KafkaAccess, times: KafkaTimes) => KafkaClient>
@@ -32,7 +30,7 @@ export function brokerAddress(): string {
 
 /** A name that no other test has. */
 export function uniqueTopic(prefix = "test"): string {
-  return `${prefix}-${crypto.randomUUID()}`;
+  return `${prefix}-${realRuntime.newId()}`;
 }
 
 /** As a CloudEvent that `core/engine/cloud_event.ts` makes. */
@@ -40,7 +38,7 @@ export function messageOf(key: string, sequence: number, value = '{"by":1}'): To
   const headers = {
     "content-type": "application/json",
     ce_specversion: "1.0",
-    ce_id: crypto.randomUUID(),
+    ce_id: realRuntime.newId(),
     ce_type: "Counted",
     ce_source: "/annals/counters",
     ce_subject: key,
@@ -49,34 +47,4 @@ export function messageOf(key: string, sequence: number, value = '{"by":1}'): To
     ce_eventversion: "1",
   };
   return { key, headers, value };
-}
-
-export const realRuntime: Runtime = {
-  now: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  newId: () => crypto.randomUUID(),
-  random: () => Math.random(),
-  sleep(ms, { signal } = {}) {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const abort = () => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", abort);
-        resolve();
-      }, ms);
-      signal?.addEventListener("abort", abort, { once: true });
-    });
-  },
-};
-
-export type LogLine = { readonly level: keyof Log; readonly message: string; readonly fields: unknown };
-
-/** A log that keeps its lines. */
-export function keptLog(): Log & { readonly lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
-  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
 }

@@ -3,16 +3,8 @@ import type { KafkaTimes, StoredRecord } from "./kafka_client.ts";
 import { KafkaBroker } from "./kafka_broker.ts";
 import { partitionOf } from "./partitions.ts";
 import { createSender } from "./sender.ts";
-import {
-  brokerAddress,
-  type CLIENTS,
-  keptLog,
-  messageOf,
-  openTestClient,
-  realRuntime,
-  SETTINGS,
-  uniqueTopic,
-} from "./test_kafka.ts";
+import { keptLog, realRuntime } from "../../tests/contract/surroundings.ts";
+import { brokerAddress, type CLIENTS, messageOf, openTestClient, SETTINGS, uniqueTopic } from "./test_kafka.ts";
 import { Topics } from "./topics.ts";
 
 export type RigOptions = {

@@ -8,6 +8,7 @@ import { minuteOf } from "./feed/times.ts";
 import { LAYOUT } from "./partitions.ts";
 import type { CqlSession, Statement } from "./session.ts";
 import { type CopyOptions, type TestCluster, testCluster, type TestCopy } from "./test_feed.ts";
+import { until } from "../../tests/contract/surroundings.ts";
 
 const LONG_MS = 20 * 60_000;
 const WITHIN_MS = 30_000;
@@ -161,14 +162,6 @@ async function whenPassed({ leases, clock }: TestCopy, subscription: string, min
   const passed = minute ?? minuteOf(clock.nowMs() - LONG_MS) + 6;
   for (let slice = 0; slice < LAYOUT.slices; slice += 1) {
     await until(() => (leases.lowWater(slice, subscription) ?? 0) > passed);
-  }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 30_000) throw new Error("expected it within 30 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

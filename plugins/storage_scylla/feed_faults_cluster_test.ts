@@ -7,7 +7,8 @@ import { minuteOf } from "./feed/times.ts";
 import { LAYOUT, sliceOf } from "./partitions.ts";
 import type { CqlSession } from "./session.ts";
 import { type CopyOptions, type TestCluster, testCluster, type TestCopy } from "./test_feed.ts";
-import { realRuntime } from "./test_storage.ts";
+import { realRuntime } from "../../tests/contract/surroundings.ts";
+import { until } from "../../tests/contract/surroundings.ts";
 
 const MINUTE_MS = 60_000;
 const IMPATIENT = { serialAfterMs: 100, fenceAfterMs: 300, lookAgainMs: [20, 50] };
@@ -361,14 +362,6 @@ async function fenceOf(session: CqlSession, id: string): Promise<unknown> {
 
 async function announcedIn(session: CqlSession): Promise<number> {
   return (await session.execute({ cql: "SELECT commit_id FROM outbox_messages", values: [] })).length;
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const began = performance.now();
-  while (!await holds()) {
-    if (performance.now() - began > 20_000) throw new Error("expected it within 20 s");
-    await nextLook();
-  }
 }
 
 function nextLook(): Promise<void> {

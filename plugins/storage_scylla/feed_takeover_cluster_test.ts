@@ -9,6 +9,7 @@ import { LEASE_TIMES } from "./lease.ts";
 import { LAYOUT } from "./partitions.ts";
 import type { CqlSession, Statement } from "./session.ts";
 import { type CopyOptions, type TestCluster, testCluster, type TestCopy } from "./test_feed.ts";
+import { until } from "../../tests/contract/surroundings.ts";
 
 const SLICES = LAYOUT.slices;
 const HALF = SLICES / 2;
@@ -270,14 +271,6 @@ function stalling(session: CqlSession) {
       },
     } satisfies CqlSession,
   };
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const began = performance.now();
-  while (!await holds()) {
-    if (performance.now() - began > 30_000) throw new Error("expected it within 30 s");
-    await nextLook();
-  }
 }
 
 function nextLook(): Promise<void> {

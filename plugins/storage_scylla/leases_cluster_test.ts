@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
+import { keptLog, until } from "../../tests/contract/surroundings.ts";
 import { LEASE_TIMES, type LeaseTimes } from "./lease.ts";
 import { type Leases, startLeases } from "./leases.ts";
 import { CqlError, type CqlRow, type CqlSession, type Statement } from "./session.ts";
-import { keptLog, openTestSession, type TestSession, uniqueName } from "./test_storage.ts";
+import { openTestSession, type TestSession, uniqueName } from "./test_storage.ts";
 
 const SLICES = 4;
 /** A third of the real times: a machine under load still renews in time. */
@@ -60,7 +61,7 @@ describe("the leases of slices", () => {
     const first = the.start();
     await owns(first, SLICES);
     const second = the.start();
-    await until(first, () => {
+    await until(() => {
       const both = [first, second].flatMap((each) => each.owned().filter((tenure) => each.isValid(tenure)));
       assertEquals(new Set(both.map(({ slice }) => slice)).size, both.length);
       return first.owned().length === 2 && second.owned().length === 2;
@@ -90,7 +91,7 @@ describe("the leases of slices", () => {
     const held = first.owned();
     const killed = performance.now();
     await first.abandon();
-    await until(second, () => {
+    await until(() => {
       for (const { slice } of second.owned()) {
         const stillValid = held.some((each) => each.slice === slice && first.isValid(each));
         assert(!stillValid, `slice ${slice} has two valid owners`);
@@ -128,10 +129,10 @@ describe("the leases of slices", () => {
     losing = true;
     const began = performance.now();
     const tenures = leases.owned();
-    while (performance.now() - began < TIMES.validForMs * 2) {
+    await until(() => {
       assert(tenures.every((tenure) => leases.isValid(tenure)));
-      await nextLook();
-    }
+      return performance.now() - began >= TIMES.validForMs * 2;
+    });
     assertEquals(leases.owned(), tenures);
   });
 
@@ -142,15 +143,15 @@ describe("the leases of slices", () => {
     await owns(first, SLICES);
     const held = first.owned();
     const second = the.start();
-    await until(second, () => first.owned().length === 2);
+    await until(() => first.owned().length === 2);
     const kept = first.owned();
     isCut = true;
-    await until(second, () => second.owned().length === SLICES);
+    await until(() => second.owned().length === SLICES);
     assert(held.every((tenure) => !first.isValid(tenure)));
     isCut = false;
-    await until(first, () => first.owned().every(({ epoch }) => !kept.some((each) => each.epoch === epoch)));
+    await until(() => first.owned().every(({ epoch }) => !kept.some((each) => each.epoch === epoch)));
     assert(kept.every((tenure) => !first.isValid(tenure)));
-    await until(first, () => first.owned().length === 2 && second.owned().length === 2);
+    await until(() => first.owned().length === 2 && second.owned().length === 2);
   });
 
   it("are others when they come back: what began in an earlier epoch stays invalid", async () => {
@@ -164,7 +165,7 @@ describe("the leases of slices", () => {
     await owns(second, SLICES);
     isCut = false;
     await second.stop();
-    await until(first, () => first.owned().filter((tenure) => first.isValid(tenure)).length === SLICES);
+    await until(() => first.owned().filter((tenure) => first.isValid(tenure)).length === SLICES);
     assert(before.every((tenure) => !first.isValid(tenure)));
   });
 
@@ -185,11 +186,11 @@ describe("the leases of slices", () => {
       return await send();
     });
     const slow = the.start({ over });
-    await until(slow, () => late === SLICES);
+    await until(() => late === SLICES);
     const second = the.start({ over: still });
-    await until(second, () => second.owned().length > 0);
+    await until(() => second.owned().length > 0);
     gate.resolve();
-    await until(second, () => {
+    await until(() => {
       assertOneOwner([slow, second]);
       return !second.owned().some((tenure) => second.isValid(tenure));
     });
@@ -211,15 +212,15 @@ describe("the leases of slices", () => {
     const first = the.start({ over, times: { renewEveryMs: 1_000 } });
     await owns(first, SLICES);
     isCut = true;
-    await until(first, () => late.size === SLICES);
+    await until(() => late.size === SLICES);
     const second = the.start();
     await owns(second, SLICES);
-    await until(first, () => first.owned().length === 0);
+    await until(() => first.owned().length === 0);
     await second.stop();
     tries.clear();
     await owns(first, SLICES);
     // The third renewal of this epoch will be of the same beat as what comes late from the other.
-    await until(first, () => tries.size === SLICES && [...tries.values()].every((count) => count >= 2));
+    await until(() => tries.size === SLICES && [...tries.values()].every((count) => count >= 2));
     await Promise.all([...late.values()].map((send) => send()));
     await ownsAlone(the.start(), first);
   });
@@ -232,7 +233,7 @@ describe("the leases of slices", () => {
     const held = leases.owned();
     sleptMs = TIMES.validForMs;
     assert(held.every((tenure) => !leases.isValid(tenure)));
-    await until(leases, () => leases.owned().every((tenure) => leases.isValid(tenure)));
+    await until(() => leases.owned().every((tenure) => leases.isValid(tenure)));
   });
 
   for (const [what, begins] of [["taken", /^INSERT/], ["renewed", RENEWS]] as const) {
@@ -252,7 +253,7 @@ describe("the leases of slices", () => {
       const first = the.start({ over });
       if (what === "renewed") await owns(first, SLICES);
       isSlow = true;
-      await until(first, () => sent.size === SLICES);
+      await until(() => sent.size === SLICES);
       const second = the.start();
       await ownsAlone(second, first);
     });
@@ -284,7 +285,7 @@ describe("the leases of slices", () => {
     phase = "loses answers";
     const second = the.start();
     // With the row of the copy itself.
-    await until(first, () => sent >= 4 * (SLICES + 1));
+    await until(() => sent >= 4 * (SLICES + 1));
     phase = "is cut";
     await ownsAlone(second, first);
   });
@@ -314,7 +315,7 @@ function assertOneOwner(copies: readonly Leases[]): void {
 /** Until the copy has had every slice; what it has beyond its share it does not keep. */
 async function ownsAlone(copy: Leases, before: Leases): Promise<void> {
   const had = new Set<number>();
-  await until(copy, () => {
+  await until(() => {
     assertOneOwner([copy, before]);
     for (const slice of slicesOf(copy)) had.add(slice);
     return had.size === SLICES;
@@ -326,19 +327,7 @@ function slicesOf(leases: Leases): readonly number[] {
 }
 
 function owns(leases: Leases, count: number): Promise<void> {
-  return until(leases, () => leases.owned().length === count);
-}
-
-async function until(_leases: Leases, holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 20_000) throw new Error("expected it within 20 s");
-    await nextLook();
-  }
-}
-
-function nextLook(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 10));
+  return until(() => leases.owned().length === count);
 }
 
 /** What is sent is done, and nobody hears of it; reads are answered. */

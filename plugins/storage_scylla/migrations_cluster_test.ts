@@ -7,7 +7,8 @@ import { BOOTSTRAP, createTableOf, migrate, type Migration, MIGRATIONS } from ".
 import { LAYOUT } from "./partitions.ts";
 import { withSchemaLease } from "./schema_lease.ts";
 import type { CqlSession } from "./session.ts";
-import { dropKeyspace, openTestSession, realRuntime, serverAddress, TEST_DC, uniqueName } from "./test_storage.ts";
+import { realRuntime } from "../../tests/contract/surroundings.ts";
+import { dropKeyspace, openTestSession, serverAddress, TEST_DC, uniqueName } from "./test_storage.ts";
 
 const EXTRA: Migration = { name: "003_extra", cql: "CREATE TABLE IF NOT EXISTS extra (id int PRIMARY KEY);\n" };
 const runtime = realRuntime;

@@ -4,7 +4,8 @@ import { createEventStore } from "./event_store.ts";
 import { LAYOUT, type Layout } from "./partitions.ts";
 import type { CqlSession } from "./session.ts";
 import { createSnapshots } from "./snapshots.ts";
-import { openTestSession, realRuntime, type TestSessionOptions, uniqueName } from "./test_storage.ts";
+import { realRuntime } from "../../tests/contract/surroundings.ts";
+import { openTestSession, type TestSessionOptions, uniqueName } from "./test_storage.ts";
 import { toText } from "./text.ts";
 
 export type TestStoreOptions = TestSessionOptions & {

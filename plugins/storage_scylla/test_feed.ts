@@ -19,7 +19,8 @@ import { createProgress, type ScyllaProgress } from "./progress.ts";
 import { createReadModels } from "./read_models.ts";
 import type { CqlSession } from "./session.ts";
 import { createStreamReader } from "./stream_reader.ts";
-import { keptLog, openTestSession, type TestSession, uniqueName } from "./test_storage.ts";
+import { keptLog } from "../../tests/contract/surroundings.ts";
+import { openTestSession, type TestSession, uniqueName } from "./test_storage.ts";
 
 /** A store in a keyspace of its own, and any number of copies of the service that work on it. */
 export type TestCluster = AsyncDisposable & {

@@ -1,11 +1,10 @@
-// edge: tests on a real server wait in real time
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
-import type { Log } from "../../core/ports/telemetry.ts";
 import { openDriverSession } from "./driver_session.ts";
 import { digest, ensureKeyspace, migrate, MIGRATIONS } from "./migrations.ts";
 import type { ServerKind } from "./dialect.ts";
 import type { CqlSession } from "./session.ts";
+import { realRuntime } from "../../tests/contract/surroundings.ts";
 
 /** What Cassandra and ScyllaDB both call a data centre that nobody has named. */
 export const TEST_DC = "datacenter1";
@@ -54,7 +53,7 @@ export async function openTestSession(
 
 /** A name of its own, for streams, types or subscriptions in a shared keyspace. */
 export function uniqueName(prefix = "test"): string {
-  return `${prefix}_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+  return `${prefix}_${realRuntime.newId().replaceAll("-", "").slice(-16)}`;
 }
 
 /** Opens a session without a keyspace for the time of the work. */
@@ -76,36 +75,6 @@ export function serverAddress(): string {
   const address = Deno.env.get("CASSANDRA");
   if (address !== undefined) return address;
   throw new StartError("expected a server's host:port in CASSANDRA, found none; run `deno task test:cluster`");
-}
-
-export const realRuntime: Runtime = {
-  now: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  newId: () => crypto.randomUUID(),
-  random: () => Math.random(),
-  sleep(ms, { signal } = {}) {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const abort = () => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", abort);
-        resolve();
-      }, ms);
-      signal?.addEventListener("abort", abort, { once: true });
-    });
-  },
-};
-
-export type LogLine = { readonly level: keyof Log; readonly message: string; readonly fields: unknown };
-
-/** A log that keeps its lines. */
-export function keptLog(): Log & { readonly lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
-  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
 }
 
 /** An edit of the schema gets a keyspace of its own, for the one before would refuse it. */

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
 import storageSqlite from "./mod.ts";
-import { keptLog, temporaryDirectory } from "./test_storage.ts";
+import { keptLog } from "../../tests/contract/surroundings.ts";
+import { temporaryDirectory } from "./test_storage.ts";
 
 describe("the plugin storage_sqlite", () => {
   it("keeps its files in DATA_DIR, which is ./data when nothing is said", () => {

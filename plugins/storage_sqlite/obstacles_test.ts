@@ -4,7 +4,8 @@ import { Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import { appendNext, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { openStorage, startStorageWorker } from "./storage.ts";
-import { keptLog, openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
+import { keptLog } from "../../tests/contract/surroundings.ts";
+import { openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
 import { Thread } from "./thread.ts";
 
 const MODEL = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;

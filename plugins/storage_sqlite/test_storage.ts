@@ -1,16 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Stream } from "../../core/ports/event_store.ts";
-import type { Log } from "../../core/ports/telemetry.ts";
 import { openStorage, type StorageOptions } from "./storage.ts";
-
-export type LogLine = { readonly level: keyof Log; readonly message: string; readonly fields: unknown };
-
-/** A log that keeps its lines. */
-export function keptLog(): Log & { readonly lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
-  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
-}
+import { keptLog } from "../../tests/contract/surroundings.ts";
 
 /** What a storage needs, with a clock that stands still. */
 export function testOptions(): StorageOptions {

@@ -3,7 +3,8 @@ import { describe, it } from "@std/testing/bdd";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { appendNext, openReader, placeOf, sampleEvent, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { startStorageWorker } from "./storage.ts";
-import { keptLog, openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
+import { keptLog } from "../../tests/contract/surroundings.ts";
+import { openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
 import { openStorage } from "./storage.ts";
 
 /** What happens to the next message of this kind, once. */

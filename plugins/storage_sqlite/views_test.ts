@@ -4,7 +4,8 @@ import { StartError } from "../../core/ports/plugin.ts";
 import { checkpointNow } from "../../tests/contract/read_model_samples.ts";
 import { appendNext, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { openStorage } from "./storage.ts";
-import { keptLog, temporaryDirectory, testOptions } from "./test_storage.ts";
+import { keptLog } from "../../tests/contract/surroundings.ts";
+import { temporaryDirectory, testOptions } from "./test_storage.ts";
 
 const MODEL = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
 const KEPT = { key: "a", version: 1, document: { name: "a" } };

@@ -40,6 +40,7 @@ const importCases: Twins[] = [
   importTwins("plugins/http/mod.ts", "https://deno.land/x/thing.ts", "npm:thing@1"),
   importTwins("plugins/http/mod.ts", "../../tests/contract/event_store.ts", "node:sqlite"),
   importTwins("plugins/http/routes_test.ts", "../console/mod.ts", "@std/testing/bdd"),
+  importTwins("plugins/http/test_rig.ts", "../console/mod.ts", "../../tests/contract/surroundings.ts"),
   importTwins("core/model/decider.ts", "../ports/runtime.ts", "./message.ts"),
   importTwins("core/model/decider.ts", "annals", "zod"),
   importTwins("core/ports/runtime.ts", "../engine/retry.ts", "../model/message.ts"),

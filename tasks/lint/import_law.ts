@@ -22,7 +22,7 @@ export const importLaw: Deno.lint.Rule = {
     if (law === undefined) return {};
     const check = (node: Deno.lint.Node, found: { specifier: string; typeOnly: boolean }) => {
       const reference = { ...found, target: importTarget(found.specifier, path) };
-      if (law.allows(reference) || (path.endsWith("_test.ts") && allowsInTest(reference.target))) return;
+      if (law.allows(reference) || (isTest(path) && allowsInTest(reference.target))) return;
       const kind = found.typeOnly ? "import type of" : "import of";
       const message = `expected ${law.expected}, found ${kind} "${found.specifier}" in ${path}; ${law.instead}`;
       context.report({ node, message });
@@ -96,6 +96,11 @@ function coreLaw(rooms: string[], packages: string[], { mayTest = false } = {}):
     allows: ({ target }) =>
       packages.includes(target) || (rooms.some((room) => target.startsWith(room)) && (mayTest || !isTestKit(target))),
   };
+}
+
+/** A test, or what only tests are made of. */
+function isTest(path: string): boolean {
+  return path.endsWith("_test.ts") || /\/test_\w+\.ts$/.test(path);
 }
 
 function allowsInTest(target: string): boolean {

@@ -8,7 +8,7 @@ import { seeing, type Service, startService } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
-import { until } from "./until.ts";
+import { until } from "../contract/surroundings.ts";
 
 const SLICES = 8;
 const LOAD_MS = 2_000;

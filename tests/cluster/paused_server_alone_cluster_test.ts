@@ -7,7 +7,7 @@ import { type Service, startService } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress, cassandraPid, pauseCassandra } from "./server.ts";
-import { until } from "./until.ts";
+import { until } from "../contract/surroundings.ts";
 
 const SOME_LOAD = 50;
 

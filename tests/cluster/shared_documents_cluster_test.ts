@@ -13,7 +13,8 @@ import { sampleEvent } from "../contract/samples.ts";
 import { counter } from "../engine/counter.ts";
 import { CqlError, type CqlSession, type Statement } from "../../plugins/storage_scylla/session.ts";
 import { openTestReadModels } from "../../plugins/storage_scylla/test_read_models.ts";
-import { openTestSession, realRuntime, serverAddress } from "../../plugins/storage_scylla/test_storage.ts";
+import { realRuntime } from "../contract/surroundings.ts";
+import { openTestSession, serverAddress } from "../../plugins/storage_scylla/test_storage.ts";
 
 const STREAMS = 12;
 const EVENTS_PER_STREAM = 15;

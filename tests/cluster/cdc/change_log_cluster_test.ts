@@ -9,7 +9,8 @@ import type { TestCopy } from "../../../plugins/storage_scylla/test_feed.ts";
 import { changeSourceContract, openReader } from "../../contract/change_source.ts";
 import { appendNext, sampleEvents, streamOf } from "../../contract/samples.ts";
 import { blindTo, logClusters } from "./log_rig.ts";
-import { moment, until, within } from "./waits.ts";
+import { moment, within } from "../../service/program.ts";
+import { until } from "../../contract/surroundings.ts";
 
 const IDS = ["a", "b", "c", "d", "e"];
 /** Announcements are read so seldom that no test waits for it. */
@@ -31,11 +32,11 @@ describe("the log of changes", () => {
       await relied(copy);
       for (let round = 1; round <= 4; round += 1) {
         for (const id of IDS) await appendNext(writer.store, streamOf(id), sampleEvents(round));
-        await within(LIMIT_MS, reader.until(IDS.length * (round * (round + 1)) / 2));
+        await within(reader.until(IDS.length * (round * (round + 1)) / 2), LIMIT_MS, "all to be told");
         await cluster.writer?.beginSet(3 * round, { afterMs: 200 });
         await appendNext(writer.store, streamOf(`at-${round}`), sampleEvents(1));
       }
-      await within(LIMIT_MS, reader.until(IDS.length * 10 + 4));
+      await within(reader.until(IDS.length * 10 + 4), LIMIT_MS, "all to be told");
       for (const id of IDS) assertEquals(reader.numbersOf(id), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     });
   }
@@ -50,7 +51,7 @@ describe("the log of changes", () => {
     broken.isBroken = true;
     for (const count of [2, 4, 6]) {
       await appendNext(writer.store, streamOf("a"), sampleEvents(2));
-      await within(LIMIT_MS, reader.until(count));
+      await within(reader.until(count), LIMIT_MS, "all to be told");
     }
     assertEquals(copy.cdc?.health().status, "warn");
     broken.isBroken = false;
@@ -67,7 +68,7 @@ describe("the log of changes", () => {
     await relied(copy);
     for (const count of [2, 4, 6]) {
       await appendNext(writer.store, streamOf("a"), sampleEvents(2));
-      await within(LIMIT_MS, reader.until(count));
+      await within(reader.until(count), LIMIT_MS, "all to be told");
     }
     await until(() => copy.cdc?.trusted === undefined);
   });

@@ -5,11 +5,11 @@ import { minuteOf } from "../../../plugins/storage_scylla/feed/times.ts";
 import { SETTLED } from "../../../plugins/storage_scylla/feed/slice_sweep.ts";
 import { LAYOUT } from "../../../plugins/storage_scylla/partitions.ts";
 import type { TestCopy } from "../../../plugins/storage_scylla/test_feed.ts";
-import { realRuntime } from "../../../plugins/storage_scylla/test_storage.ts";
+import { realRuntime } from "../../contract/surroundings.ts";
 import { openReader } from "../../contract/change_source.ts";
 import { appendNext, placeOf, sampleEvents, streamOf } from "../../contract/samples.ts";
 import { type LogCluster, logClusters } from "./log_rig.ts";
-import { within } from "./waits.ts";
+import { within } from "../../service/program.ts";
 
 const SHORT_LEASES = { renewEveryMs: 100, validForMs: 1_000, takeAfterMs: 1_300 };
 const IDS = Array.from({ length: 24 }, (_, at) => `stream-${at}`);
@@ -33,7 +33,7 @@ describe("with a log of changes", () => {
     for (const id of IDS) await appendNext(writer.store, streamOf(id), sampleEvents(2));
     await cluster.writer?.beginSet(4, { afterMs: 300 });
     for (const id of IDS) await appendNext(writer.store, streamOf(id), sampleEvents(1));
-    await within(LIMIT_MS, reader.until(IDS.length * 3));
+    await within(reader.until(IDS.length * 3), LIMIT_MS, "all to be told");
     for (const id of IDS) assertEquals(reader.numbersOf(id), [1, 2, 3]);
   });
 
@@ -50,7 +50,7 @@ describe("with a log of changes", () => {
     await cluster.writer?.settled();
     await expire(cluster);
     await using after = await openReader(await cluster.reading());
-    await within(LIMIT_MS, after.until(6));
+    await within(after.until(6), LIMIT_MS, "all to be told");
     assertEquals(after.told.map(placeOf).toSorted(), ["b/3", "b/4", "b/5", "c/1", "c/2", "c/3"]);
   });
 
@@ -95,7 +95,7 @@ async function tellsAll(cluster: LogCluster, writer: TestCopy, copy: TestCopy): 
     for (const id of IDS) await appendNext(writer.store, streamOf(id), sampleEvents(1));
     await cluster.writer?.beginSet(4, { afterMs: 100 });
   }
-  await within(LIMIT_MS, reader.until(IDS.length * 3));
+  await within(reader.until(IDS.length * 3), LIMIT_MS, "all to be told");
   for (const id of IDS) assertEquals(reader.numbersOf(id), [1, 2, 3]);
 }
 

@@ -5,7 +5,8 @@ import type { Telemetry } from "../../../core/ports/telemetry.ts";
 import { logLayoutOf } from "../../../plugins/storage_scylla/cdc/log_layout.ts";
 import { databaseConfig, openDatabase } from "../../../plugins/storage_scylla/database.ts";
 import { openStorage, type Storage } from "../../../plugins/storage_scylla/storage.ts";
-import { keptLog, realRuntime, serverAddress } from "../../../plugins/storage_scylla/test_storage.ts";
+import { keptLog, realRuntime } from "../../contract/surroundings.ts";
+import { serverAddress } from "../../../plugins/storage_scylla/test_storage.ts";
 import { openReader } from "../../contract/change_source.ts";
 import { appendNext, sampleEvents, streamOf } from "../../contract/samples.ts";
 import { chanceOf } from "../../service/chance.ts";
@@ -13,7 +14,8 @@ import { freshKeyspace } from "../keyspace.ts";
 import { makeLogTables, writtenLayout } from "./log_tables.ts";
 import { LogWriter } from "./log_writer.ts";
 import { loggedBy } from "./logged_session.ts";
-import { until, within } from "./waits.ts";
+import { within } from "../../service/program.ts";
+import { until } from "../../contract/surroundings.ts";
 
 describe("CHANGE_SOURCE", () => {
   it("by itself is what the server can do, and cdc is refused where it cannot", async () => {
@@ -36,7 +38,7 @@ describe("CHANGE_SOURCE", () => {
     await using _one = { [Symbol.asyncDispose]: () => rig.storage.close() };
     await using reader = await openReader(rig.storage);
     await appendNext(rig.storage.store, streamOf("a"), sampleEvents(2));
-    await within(10_000, reader.until(2));
+    await within(reader.until(2), 10_000, "all to be told");
     await until(() => rig.observed.length > 0 && rig.storage.health().status === "pass");
     assertEquals(rig.declared, ["cdc_processing_duration_seconds"]);
     assert(rig.observed.every((seconds) => seconds >= 0 && seconds < 10), String(rig.observed));

@@ -7,7 +7,8 @@ import { sampleEvents, streamOf } from "../../contract/samples.ts";
 import { type Chance, chanceOf, printedSeed } from "../../service/chance.ts";
 import { Dice } from "./dice.ts";
 import { type LogCluster, logClusters } from "./log_rig.ts";
-import { moment, within } from "./waits.ts";
+import { realRuntime } from "../../contract/surroundings.ts";
+import { within } from "../../service/program.ts";
 
 /** `CDC_CASES=20000` for a long run. */
 const CASES = Number(Deno.env.get("CDC_CASES") ?? 1_000);
@@ -36,7 +37,7 @@ describe("three subscriptions fed by a log that dice have written", () => {
     const events = scenarios.reduce((sum, { commits }) => sum + total(commits), 0);
     const began = performance.now();
     const readers = await Promise.all(SUBSCRIPTIONS.map((name) => openReader(copy, { name })));
-    const reading = readers.map((reader) => within(LIMIT_MS, reader.until(events)));
+    const reading = readers.map((reader) => within(reader.until(events), LIMIT_MS, "all to be told"));
     await Promise.all([...reading, writeAll(cluster, writer, scenarios)]);
     const seconds = ((performance.now() - began) / 1_000).toFixed(1);
     for (const reader of readers) checkAll(reader, scenarios);
@@ -74,7 +75,7 @@ async function write({ store }: TestCopy, { id, commits }: Scenario): Promise<vo
 
 async function switchSets({ writer }: LogCluster, signal: AbortSignal): Promise<void> {
   while (writer !== undefined && !signal.aborted) {
-    await moment(SWITCH_EVERY_MS, signal);
+    await realRuntime.sleep(SWITCH_EVERY_MS, { signal }).catch(() => {});
     if (!signal.aborted) await writer.beginSet(STREAMS, { afterMs: 300 });
   }
 }

@@ -3,7 +3,7 @@ import { afterAll, describe, it } from "@std/testing/bdd";
 import type { CqlRow, CqlSession, Statement } from "../../../plugins/storage_scylla/session.ts";
 import { Generations } from "../../../plugins/storage_scylla/cdc/generations.ts";
 import { LOG_TIMES } from "../../../plugins/storage_scylla/cdc/log_times.ts";
-import { realRuntime } from "../../../plugins/storage_scylla/test_storage.ts";
+import { realRuntime } from "../../contract/surroundings.ts";
 import { sampleEvents, streamOf } from "../../contract/samples.ts";
 import { type LogCluster, logClusters } from "./log_rig.ts";
 import { rowsOf } from "./log_rows.ts";

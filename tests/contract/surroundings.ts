@@ -1,0 +1,26 @@
+import type { Log } from "../../core/ports/telemetry.ts";
+import { systemRuntime } from "../../plugins/runtime/mod.ts";
+
+/** For what waits in real time, beside a real server. */
+export const realRuntime = systemRuntime;
+
+export type LogLine = { readonly level: keyof Log; readonly message: string; readonly fields: unknown };
+
+/** A log that keeps its lines. */
+export function keptLog(): Log & { readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
+  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
+}
+
+const LOOK_MS = 20;
+const PATIENCE_MS = 30_000;
+
+/** Resolves once it holds, for what tells nobody when it does; rejects after `withinMs`, half a minute if left out. */
+export async function until(holds: () => boolean | Promise<boolean>, withinMs = PATIENCE_MS): Promise<void> {
+  const began = performance.now();
+  while (!await holds()) {
+    if (performance.now() - began > withinMs) throw new Error(`expected ${holds} within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
