@@ -1,3 +1,4 @@
+import { Bell } from "../../core/engine/bell.ts";
 import { backoffMs } from "../../core/engine/retry.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
@@ -27,7 +28,7 @@ const WAIT_MS = 1_000;
 export class TopicHead {
   readonly #parts: HeadParts;
   readonly #stopped = new AbortController();
-  readonly #waiting = new Set<() => void>();
+  readonly #moved = new Bell();
   readonly #running: Promise<void>;
   readonly #started = Promise.withResolvers<void>();
   #kept: Told[] = [];
@@ -79,15 +80,7 @@ export class TopicHead {
   /** Resolves once the count or the incarnation is another one, or the signal aborts. */
   whenMoved(from: { readonly count: number; readonly incarnation: number }, signal: AbortSignal): Promise<void> {
     if (this.count !== from.count || this.#incarnation !== from.incarnation || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiting.delete(wake);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#waiting.add(wake);
-      signal.addEventListener("abort", wake);
-    });
+    return this.#moved.next(signal);
   }
 
   async stop(): Promise<void> {
@@ -156,7 +149,7 @@ export class TopicHead {
     this.#bytes = 0;
     this.#next = offsets.map(({ next }) => next);
     this.#first = [...this.#next];
-    this.#wake();
+    this.#moved.ring();
   }
 
   #keep(told: readonly Told[]): void {
@@ -173,11 +166,7 @@ export class TopicHead {
     }
     this.#dropped += surplus;
     this.#kept = this.#kept.slice(surplus);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#waiting]) wake();
+    this.#moved.ring();
   }
 }
 

@@ -4,7 +4,7 @@ import type { DatabaseClock } from "./database_clock.ts";
 import { type Layout, sliceOf } from "./partitions.ts";
 import type { CqlSession } from "./session.ts";
 import type { Head } from "./stream_heads.ts";
-import { toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
 
 /** A commit that is about to be made. */
 export type Announcement = {

@@ -2,7 +2,7 @@ import type { Fields } from "../../core/model/message.ts";
 import type { NewEvent, RecordedEvent, Stream } from "../../core/ports/event_store.ts";
 import { partitionOf } from "./partitions.ts";
 import type { CqlRow, Statement } from "./session.ts";
-import { fromText, fromTextOrNull, toText, toTextOrNull } from "./text.ts";
+import { fromText, fromTextOrNull, toText, toTextOrNull } from "../../core/engine/stored_text.ts";
 
 const NAMES = "aggregate_type, aggregate_id, bucket, sequence_number";
 const CONTENT = "event_id, event_type, event_version, event_data, command_id, command_hash, causation_id, " +

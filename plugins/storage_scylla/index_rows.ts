@@ -4,7 +4,8 @@ import type { Index } from "../../core/model/projection.ts";
 import type { KnownDocument } from "../../core/ports/read_models.ts";
 import { inFlight } from "./in_flight.ts";
 import type { CqlSession, Statement } from "./session.ts";
-import { toKey, toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
+import { toKey } from "./text.ts";
 
 /**
  * An index as its rows know it. They are named by what is indexed and how: under another definition they are other

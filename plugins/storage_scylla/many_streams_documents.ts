@@ -4,7 +4,8 @@ import { inFlight } from "./in_flight.ts";
 import type { IndexRows, List } from "./index_rows.ts";
 import { allRows } from "./rows.ts";
 import { CqlError, type CqlSession } from "./session.ts";
-import { fromText, toKey, toText } from "./text.ts";
+import { fromText, toText } from "../../core/engine/stored_text.ts";
+import { toKey } from "./text.ts";
 
 /** Conditional statements only. Beside the document a row per stream: up to which of its events the document shows. */
 export function manyStreamsTable(table: string): string {

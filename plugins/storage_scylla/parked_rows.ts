@@ -4,7 +4,7 @@ import type { Runtime } from "../../core/ports/runtime.ts";
 import { sliceOf } from "./partitions.ts";
 import { allRows } from "./rows.ts";
 import { CqlError, type CqlRow, type CqlSession, type CqlValue, type Statement } from "./session.ts";
-import { fromText, toText } from "./text.ts";
+import { fromText, toText } from "../../core/engine/stored_text.ts";
 
 export type ParkedRowsParts = {
   readonly session: CqlSession;

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { MAX_EVENTS_PER_COMMIT } from "../../core/engine/decide.ts";
 import type { Stream } from "../../core/ports/event_store.ts";
 import type { CqlValue } from "./session.ts";
-import { toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
 
 /** Where things are kept; every copy must agree on it, for good. */
 export type Layout = {

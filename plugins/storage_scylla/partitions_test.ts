@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { bucketAfter, bucketOf, maxEventsPerCommit, sliceOf } from "./partitions.ts";
-import { fromText, toText } from "./text.ts";
+import { fromText, toText } from "../../core/engine/stored_text.ts";
 
 describe("partitions", () => {
   it("find an event in one of two buckets, wherever its commit began", () => {

@@ -1,7 +1,7 @@
 import type { Stream } from "../../core/ports/event_store.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { CqlSession, CqlValue } from "./session.ts";
-import { toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
 import { toUnavailable } from "./unavailable.ts";
 
 const SELECT =

@@ -1,6 +1,6 @@
 import type { StreamList } from "../../core/ports/stream_list.ts";
 import type { CqlSession } from "./session.ts";
-import { fromText } from "./text.ts";
+import { fromText } from "../../core/engine/stored_text.ts";
 import { toUnavailable } from "./unavailable.ts";
 
 const PAGE_ROWS = 1_000;

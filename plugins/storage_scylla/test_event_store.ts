@@ -6,7 +6,7 @@ import type { CqlSession } from "./session.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { realRuntime } from "../../tests/contract/surroundings.ts";
 import { openTestSession, type TestSessionOptions, uniqueName } from "./test_storage.ts";
-import { toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
 
 export type TestStoreOptions = TestSessionOptions & {
   readonly layout?: Partial<Layout>;

@@ -1,7 +1,7 @@
 import type { Fields } from "../../core/model/message.ts";
 import type { Index } from "../../core/model/projection.ts";
 import type { DocumentWrite, ReadModel } from "../../core/ports/read_models.ts";
-import { toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
 
 export type Cell = string | number | null;
 

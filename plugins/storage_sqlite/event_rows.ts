@@ -1,5 +1,5 @@
 import type { NewEvent, RecordedEvent, Stream } from "../../core/ports/event_store.ts";
-import { fromText, fromTextOrNull, toText, toTextOrNull } from "./text.ts";
+import { fromText, fromTextOrNull, toText, toTextOrNull } from "../../core/engine/stored_text.ts";
 
 /** The columns of `events` but its position, in the order of an `EventRow`. */
 export const EVENT_COLUMNS = [

@@ -6,7 +6,7 @@ import { EVENT_COLUMNS, type EventRow, sizeOf, toEvent } from "./event_rows.ts";
 import { ProgressReader } from "./progress_reader.ts";
 import { reading } from "./sqlite_error.ts";
 import type { PageBounds, TailPage } from "./tail.ts";
-import { fromText, toText } from "./text.ts";
+import { fromText, toText } from "../../core/engine/stored_text.ts";
 
 export type StoredSnapshot = {
   readonly version: number;

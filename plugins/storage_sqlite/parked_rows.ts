@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Stream } from "../../core/ports/event_store.ts";
 import type { Parked } from "../../core/ports/progress.ts";
-import { fromText, toText } from "./text.ts";
+import { fromText, toText } from "../../core/engine/stored_text.ts";
 
 /** A parked aggregate as it crosses to a worker. */
 export type StreamRow = readonly [aggregateType: string, aggregateId: string];

@@ -1,6 +1,6 @@
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { EventsParts } from "./event_store.ts";
-import { toText } from "./text.ts";
+import { toText } from "../../core/engine/stored_text.ts";
 
 /** Snapshots in events.db, saved along with the next group of appends. */
 export function createSnapshots({ writer, reader }: EventsParts): Snapshots {

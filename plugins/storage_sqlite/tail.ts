@@ -1,3 +1,4 @@
+import { Bell } from "../../core/engine/bell.ts";
 import type { RecordedEvent } from "../../core/ports/event_store.ts";
 import { type EventRow, sizeOf, toEvent } from "./event_rows.ts";
 
@@ -12,7 +13,7 @@ export class Tail {
   readonly #bounds: TailBounds;
   /** The event at a position stands at the position modulo the bound. */
   readonly #entries: (Entry | undefined)[];
-  readonly #waiting = new Set<() => void>();
+  readonly #moved = new Bell();
   #head: number;
   #first: number;
   #bytes = 0;
@@ -53,22 +54,12 @@ export class Tail {
 
   /** Wakes all that wait. */
   ring(): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const wake of waiting) wake();
+    this.#moved.ring();
   }
 
   /** Resolves at the next ring or when the signal aborts. */
   next(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiting.delete(wake);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#waiting.add(wake);
-      signal.addEventListener("abort", wake);
-    });
+    return this.#moved.next(signal);
   }
 
   /** What follows the position, or undefined when some of that is not held any more. */

@@ -5,7 +5,7 @@ import { openForReading } from "./database.ts";
 import { type IndexList, tableOf, valueCell } from "./document_rows.ts";
 import { ProgressReader } from "./progress_reader.ts";
 import { reading } from "./sqlite_error.ts";
-import { fromText, toText } from "./text.ts";
+import { fromText, toText } from "../../core/engine/stored_text.ts";
 
 export type StoredProgress = { readonly subscription: string; readonly position: number; readonly eventId: string };
 

@@ -1,7 +1,7 @@
 import { type RecordedEvent, type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import { toEvent } from "../event_rows.ts";
 import type { CqlRow } from "../session.ts";
-import { fromText } from "../text.ts";
+import { fromText } from "../../../core/engine/stored_text.ts";
 
 /**
  * What a row of the log says. `event`: a stream holds this event, whose content came along if it could be read.

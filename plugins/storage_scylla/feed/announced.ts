@@ -1,7 +1,7 @@
 import type { Stream } from "../../../core/ports/event_store.ts";
 import { inFlight } from "../in_flight.ts";
 import { CqlError, type CqlRow, type CqlSession } from "../session.ts";
-import { fromText } from "../text.ts";
+import { fromText } from "../../../core/engine/stored_text.ts";
 
 /** A commit that somebody was about to make. */
 export type Announcement = Stream & {

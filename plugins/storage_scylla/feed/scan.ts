@@ -1,7 +1,7 @@
 import type { RecordedEvent, Stream } from "../../../core/ports/event_store.ts";
 import { EVENT_COLUMNS, toEvent } from "../event_rows.ts";
 import type { CqlRow, CqlSession } from "../session.ts";
-import { fromText } from "../text.ts";
+import { fromText } from "../../../core/engine/stored_text.ts";
 
 /** Events of one stream that follow each other in one of its partitions. */
 export type Run = { readonly stream: Stream; readonly events: readonly RecordedEvent[] };

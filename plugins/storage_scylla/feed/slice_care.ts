@@ -4,7 +4,7 @@ import type { Log } from "../../../core/ports/telemetry.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { CqlError, type CqlSession } from "../session.ts";
 import { announcedMinutes, type Announcement, inMinute } from "./announced.ts";
-import { Bell } from "./bell.ts";
+import { Bell } from "../../../core/engine/bell.ts";
 import type { Head } from "./scan.ts";
 import type { SliceSweep } from "./slice_sweep.ts";
 import type { SubscriptionFeed } from "./subscription_feed.ts";

@@ -2,7 +2,7 @@ import type { RecordedEvent, Stream } from "../../../core/ports/event_store.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { CqlError } from "../session.ts";
 import { announcedMinutes, type Announcement, inMinute } from "./announced.ts";
-import { Bell } from "./bell.ts";
+import { Bell } from "../../../core/engine/bell.ts";
 import { type Content, contentOf, type Finding } from "./findings.ts";
 import { settle, type SettlementParts } from "./settlement.ts";
 import { MINUTE_MS, minuteOf } from "./times.ts";

@@ -2,7 +2,7 @@ import type { Backlog, Changes } from "../../../core/ports/change_log.ts";
 import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { toUnavailable } from "../unavailable.ts";
-import { Bell } from "./bell.ts";
+import { Bell } from "../../../core/engine/bell.ts";
 import { type Dirty, DirtyQueue, type QueueBounds } from "./dirty_queue.ts";
 import { PageMaker, type PageMakerParts } from "./page_maker.ts";
 import { Pages } from "./pages.ts";

@@ -8,7 +8,7 @@ import {
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import { inFlight } from "../in_flight.ts";
 import type { Announcement } from "./announced.ts";
-import { Bell } from "./bell.ts";
+import { Bell } from "../../../core/engine/bell.ts";
 import { Poll, type PollParts } from "./poll.ts";
 import type { FeedTimes } from "./times.ts";
 

@@ -1,7 +1,7 @@
 import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import { inFlight } from "../in_flight.ts";
 import type { CqlSession } from "../session.ts";
-import { toText } from "../text.ts";
+import { toText } from "../../../core/engine/stored_text.ts";
 
 /** Up to which event of a stream a subscription has come. */
 export type Watermark = { readonly stream: Stream; readonly sequence: number };

@@ -1,6 +1,6 @@
 const ESCAPED = /[\\\0]|\p{Surrogate}/gu;
 
-/** Plain text as SQLite can hold it: without NULs, at which it would be cut, and without lone surrogates. */
+/** Plain text as any store can hold it: without NULs, at which SQLite would cut it, and without lone surrogates. */
 export function toText(text: string): string {
   if (text.isWellFormed() && !text.includes("\\") && !text.includes("\0")) return text;
   return text.replace(ESCAPED, (character) => `\\${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
