@@ -10,6 +10,8 @@ import { AggregateLoader } from "./aggregate.ts";
 import { commandBusRef } from "./command_bus.ts";
 import { createCommandMetrics } from "./command_metrics.ts";
 import { CommandQueue } from "./command_queue.ts";
+import { RequestLog, requestLogRef } from "./request_log.ts";
+import { OrderBook } from "./subscription_orders.ts";
 import { lifecycleRef } from "./lifecycle.ts";
 import { LIVE_CACHE_BYTES, LiveCache } from "./live_cache.ts";
 import { Demand } from "./demand.ts";
@@ -24,7 +26,13 @@ export function kernel(found: readonly FoundModule[]) {
     name: "kernel",
     /** A read model with a new index over many documents is not served before it has them all. */
     startTimeoutMs: Infinity,
-    provides: { registry: registryRef, commandBus: commandBusRef, queries: queriesRef, projectors: subscriberRef },
+    provides: {
+      registry: registryRef,
+      commandBus: commandBusRef,
+      queries: queriesRef,
+      projectors: subscriberRef,
+      requests: requestLogRef,
+    },
     requires: {
       store: eventStoreRef,
       snapshots: snapshotsRef,
@@ -51,6 +59,7 @@ export function kernel(found: readonly FoundModule[]) {
           registry,
           commandBus,
           queries: createQueries({ store, loader, cache, readModels, runtime, demand, stopping: lifecycle.stopping }),
+          requests: new RequestLog({ store, runtime, book: new OrderBook() }),
           projectors: views.map((view) => createProjector(view, { readModels, demand })),
         },
         stop: () => commandBus.whenIdle(),

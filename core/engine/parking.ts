@@ -1,32 +1,38 @@
 import { type RecordedEvent, type Stream, streamKey, Unavailable } from "../ports/event_store.ts";
 import type { Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import type { Log } from "../ports/telemetry.ts";
-import { backoffMs, MAX_TRIES } from "./retry.ts";
+import { matches, type Orders } from "./subscription_orders.ts";
+import { backoffMs, type RetryPolicy } from "./retry.ts";
 
 /** Beyond this many the subscriber itself is broken, not its aggregates: the subscription waits for a restart. */
 export const MAX_PARKED = 10_000;
 
-/** A parked aggregate and when its next try is due on the monotonic clock: never, once its tries are used up. */
+/** A parked aggregate and when its next try is due on the monotonic clock: never, once it is given up. */
 type Held = { readonly parked: Parked; readonly dueMs: number };
 
 /** The aggregates one subscription keeps back, and when each is to be tried again. */
 export class Parking {
   readonly #runtime: Runtime;
+  readonly #policy: RetryPolicy;
   readonly #held = new Map<string, Held>();
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: Runtime, policy: RetryPolicy) {
     this.#runtime = runtime;
+    this.#policy = policy;
   }
 
   get size(): number {
     return this.#held.size;
   }
 
+  parked(): readonly Parked[] {
+    return [...this.#held.values()].map(({ parked }) => parked);
+  }
+
   /** Begins with what is stored. With `fresh` all have their tries again: somebody may have mended the subscriber. */
   begin(parked: readonly Parked[], { fresh }: { readonly fresh: boolean }): void {
     this.#held.clear();
-    for (const each of parked) this.hold(fresh ? { ...each, attempts: 0 } : each);
+    for (const each of parked) this.hold(fresh ? { ...each, attempts: 0, givenUp: false } : each);
   }
 
   get(stream: Stream): Parked | undefined {
@@ -38,7 +44,7 @@ export class Parking {
     if (this.#held.size >= MAX_PARKED && this.get(parked) === undefined) {
       throw new Unavailable(`${MAX_PARKED} aggregates are parked: mend the subscriber and restart`);
     }
-    this.#held.set(streamKey(parked), { parked, dueMs: this.#nextTryMs(parked.attempts) });
+    this.#held.set(streamKey(parked), { parked, dueMs: this.#nextTryMs(parked) });
   }
 
   /** Notes an event that passed by; undefined when it is known already. */
@@ -54,9 +60,32 @@ export class Parking {
     this.#held.delete(streamKey(stream));
   }
 
+  /**
+   * Makes what operators ask for due, each request once: a skip at once, a redrive's aggregates one after the other, at
+   * its rate, the longest waiting first.
+   */
+  obey({ skips, redrive }: Orders): void {
+    for (const parked of this.parked()) {
+      const skip = skips.get(streamKey(parked));
+      if (skip === undefined || skip.from !== parked.from || parked.request >= skip.number) continue;
+      this.#makeDue({ ...parked, from: parked.from + 1, request: skip.number }, 0);
+    }
+    if (redrive === null) return;
+    const { number, filter, perSecond } = redrive;
+    const asked = this.parked().filter((parked) => parked.request < number && matches(filter, parked));
+    const inOrder = asked.toSorted((a, b) => a.firstFailedAt < b.firstFailedAt ? -1 : 1);
+    for (const [at, parked] of inOrder.entries()) this.#makeDue({ ...parked, request: number }, at * 1000 / perSecond);
+  }
+
+  #makeDue(parked: Parked, afterMs: number): void {
+    const dueMs = this.#runtime.monotonicMs() + afterMs;
+    this.#held.set(streamKey(parked), { parked: { ...parked, attempts: 0, givenUp: false }, dueMs });
+  }
+
   /** How long until the next try is due; 0 when one is, Infinity when none will be. */
   waitMs(): number {
-    const dueMs = Math.min(Infinity, ...[...this.#held.values()].map((held) => held.dueMs));
+    let dueMs = Infinity;
+    for (const held of this.#held.values()) dueMs = Math.min(dueMs, held.dueMs);
     return Math.max(0, dueMs - this.#runtime.monotonicMs());
   }
 
@@ -69,44 +98,8 @@ export class Parking {
     return first !== undefined && first.dueMs <= this.#runtime.monotonicMs() ? first.parked : undefined;
   }
 
-  #nextTryMs(attempts: number): number {
-    if (attempts >= MAX_TRIES) return Infinity;
-    return this.#runtime.monotonicMs() + (attempts === 0 ? 0 : backoffMs(attempts, this.#runtime));
+  #nextTryMs({ attempts, givenUp }: Parked): number {
+    if (givenUp) return Infinity;
+    return this.#runtime.monotonicMs() + (attempts === 0 ? 0 : backoffMs(attempts, this.#runtime, this.#policy));
   }
-}
-
-/** What to park for an event that failed, with what is known of the tries before. */
-export function failedAt(
-  event: RecordedEvent,
-  { error, before, now }: { error: unknown; before: Parked | undefined; now: string },
-): Parked {
-  const again = before?.from === event.sequenceNumber;
-  return {
-    aggregateType: event.aggregateType,
-    aggregateId: event.aggregateId,
-    from: event.sequenceNumber,
-    through: Math.max(before?.through ?? 0, event.sequenceNumber),
-    attempts: again ? before.attempts + 1 : 1,
-    error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    firstFailedAt: again ? before.firstFailedAt : now,
-    lastFailedAt: now,
-  };
-}
-
-/** Says at its first and at its last try that an event failed. */
-export function report(
-  log: Log,
-  subscription: string,
-  { event, parked: { attempts, error } }: { event: RecordedEvent; parked: Parked },
-): void {
-  const fields = {
-    subscription,
-    aggregate_type: event.aggregateType,
-    aggregate_id: event.aggregateId,
-    sequence_number: event.sequenceNumber,
-    event_type: event.eventType,
-    error,
-  };
-  if (attempts === 1) log.warn("A subscriber failed on an event; it will be tried again", fields);
-  if (attempts === MAX_TRIES) log.error("An aggregate is parked: a subscriber keeps failing on it", fields);
 }

@@ -10,7 +10,6 @@ import type { Demand } from "./demand.ts";
 import { jsonSize } from "./json_size.ts";
 import type { LiveCache } from "./live_cache.ts";
 import type { Served, ServedView } from "./registry.ts";
-import { MAX_TRIES } from "./retry.ts";
 
 export type Moment = { readonly version: number } | { readonly at: string };
 
@@ -161,7 +160,7 @@ async function whenShown(
   if (aggregateTypes?.has(write.aggregateType) === false) return "passed";
   const standingNow = async () => {
     const standing = await progress.standing(subscription, write);
-    return standing.is === "parked" && standing.parked.attempts < MAX_TRIES ? "behind" : standing.is;
+    return standing.is === "parked" && !standing.parked.givenUp ? "behind" : standing.is;
   };
   const first = await standingNow();
   // Nothing is waited for that was never written, like a made-up version.

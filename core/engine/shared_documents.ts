@@ -1,5 +1,5 @@
 import type { Fields } from "../model/message.ts";
-import { type RecordedEvent, streamKey, Unavailable } from "../ports/event_store.ts";
+import { type RecordedEvent, streamKey, Superseded } from "../ports/event_store.ts";
 import type { ProgressUpdate } from "../ports/progress.ts";
 import {
   type DocumentWrite,
@@ -49,7 +49,7 @@ export class SharedUnit implements UnitOfWork {
       this.#drafts = await readDrafts(this.#parts, this.#applied);
       this.#projectAgain();
     }
-    throw new Unavailable(`Expected to write ${model.incarnation}, found it moved by others ${MAX_ROUNDS} times`);
+    throw new Superseded(`Expected to write ${model.incarnation}, found it moved by others ${MAX_ROUNDS} times`);
   }
 
   /** Changes all the event's documents or, when the module throws on one of them, none. */
@@ -73,7 +73,7 @@ export class SharedUnit implements UnitOfWork {
     try {
       for (const event of this.#applied) this.#project(event);
     } catch (cause) {
-      throw new Unavailable("An event that was applied failed on a document that had moved", { cause });
+      throw new Superseded("An event that was applied failed on a document that had moved", { cause });
     }
   }
 }

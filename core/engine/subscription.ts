@@ -1,43 +1,69 @@
 import type { Changes } from "../ports/change_log.ts";
 import type { ChangeSource } from "../ports/change_source.ts";
-import { type EventStore, type RecordedEvent, streamKey, Unavailable } from "../ports/event_store.ts";
+import { type EventStore, type RecordedEvent, streamKey, Superseded, Unavailable } from "../ports/event_store.ts";
 import type { Checkpoint, Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import type { Log } from "../ports/telemetry.ts";
+import { Breaker, type BreakerState } from "./breaker.ts";
 import { flush } from "./flush.ts";
-import { failedAt, Parking, report } from "./parking.ts";
-import { backoffMs } from "./retry.ts";
+import { Parking } from "./parking.ts";
+import { catchUp, type CatchUpParts } from "./catch_up.ts";
+import type { RequestLog } from "./request_log.ts";
+import { backoffMs, type RetryPolicy } from "./retry.ts";
+import type { SubscriptionMetrics } from "./subscription_metrics.ts";
+import { Tries } from "./tries.ts";
 
 export type SubscriptionParts = {
   readonly changes: ChangeSource;
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly log: Log;
-  readonly metrics: { handled(events: number): void; failed(): void };
+  readonly metrics: SubscriptionMetrics;
+  readonly requests: Pick<RequestLog, "orders" | "refresh" | "changed">;
+  readonly policy: RetryPolicy;
+  /** How long its breaker stays open. */
+  readonly breakerMs: number;
 };
 
-const FOLLOWERS_PER_COMMIT = 100;
+/** After so long without a failure, what waits for the next event waits for nothing else. */
+const QUIET_MS = 5_000;
 
 /**
  * Feeds one subscriber from its durable checkpoint on: in order for each aggregate, at least once, a page at a time.
  *
  * An event whose own handling fails parks its aggregate at once and durably, so that no other aggregate waits; later
- * events of the aggregate stay behind it and are read from the stream when it is tried again. While a storage is
- * unavailable nothing is parked: the subscription goes back to its checkpoint and waits.
+ * events of the aggregate stay behind it and are read from the stream when it is tried again. While a dependency is
+ * unavailable nothing is parked: the subscription goes back to its checkpoint and waits, behind a breaker if need be.
+ * Operators' requests, to pause, to redrive and to skip, are carried out here.
  */
 export class Subscription {
   readonly #subscriber: Subscriber;
   readonly #parts: SubscriptionParts;
   readonly #parking: Parking;
+  readonly #tries: Tries;
+  readonly #redelivery: CatchUpParts;
+  readonly #breaker: Breaker;
+  /** Of the last request that was carried out. */
+  #request = 0;
   #resumed = false;
   #checkpoint: Checkpoint | null = null;
+  #failures = 0;
   #waitingFor: string | undefined;
 
   constructor(subscriber: Subscriber, parts: SubscriptionParts) {
+    const { runtime, policy, log, metrics, breakerMs } = parts;
+    const { name } = subscriber;
     this.#subscriber = subscriber;
     this.#parts = parts;
-    this.#parking = new Parking(parts.runtime);
+    this.#parking = new Parking(runtime, policy);
+    this.#tries = new Tries({ ...parts, subscription: name, parking: this.#parking, request: () => this.#request });
+    this.#redelivery = { ...parts, subscriber, parking: this.#parking, tries: this.#tries };
+    const onTransition = (state: BreakerState) => {
+      metrics.breakerBecame(state);
+      log.warn("A circuit breaker changed its state", { breaker: name, state, reason: this.#waitingFor });
+    };
+    this.#breaker = new Breaker({ runtime, openMs: breakerMs, onTransition });
   }
 
   get name(): string {
@@ -49,8 +75,13 @@ export class Subscription {
     return this.#checkpoint;
   }
 
-  get parkedCount(): number {
-    return this.#parking.size;
+  /** What it keeps back. */
+  parked(): readonly Parked[] {
+    return this.#parking.parked();
+  }
+
+  get breaker(): BreakerState {
+    return this.#breaker.state;
   }
 
   /** Why it makes no progress just now, if so. */
@@ -60,34 +91,49 @@ export class Subscription {
 
   /** Runs until the signal aborts. Throws only what is a fault of the engine or of a plugin. */
   async run(signal: AbortSignal): Promise<void> {
-    const { runtime, log } = this.#parts;
-    for (let failures = 0; !signal.aborted;) {
+    const { runtime, log, policy, requests } = this.#parts;
+    while (!signal.aborted) {
       try {
+        const waitMs = this.#breaker.waitMs();
+        if (waitMs > 0) await runtime.sleep(waitMs, { signal });
+        await requests.refresh();
+        if (await this.#pausedUntilAsked(signal)) continue;
         await this.#resume();
-        await this.#follow(signal, () => {
-          failures = 0;
-          this.#waitingFor = undefined;
-        });
+        await this.#follow(signal);
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Unavailable)) throw error;
-        failures += 1;
+        this.#failures += 1;
         this.#waitingFor = error.message;
-        if (failures === 1) log.warn("A subscription waits", { subscription: this.name, reason: error.message });
-        await runtime.sleep(backoffMs(failures, runtime), { signal }).catch(() => {});
+        if (this.#failures === 1) log.warn("A subscription waits", { subscription: this.name, reason: error.message });
+        if (!(error instanceof Superseded)) this.#breaker.failed();
+        await runtime.sleep(backoffMs(this.#failures, runtime, policy), { signal }).catch(() => {});
       }
     }
   }
 
+  /** Whether it was paused, and is to look again. */
+  async #pausedUntilAsked(signal: AbortSignal): Promise<boolean> {
+    const { pause } = this.#parts.requests.orders.of(this.name);
+    if (pause === undefined) return false;
+    this.#waitingFor = `paused by ${pause.by}: ${pause.reason}`;
+    await this.#parts.requests.changed(signal);
+    this.#waitingFor = undefined;
+    return true;
+  }
+
   async #resume(): Promise<void> {
+    if (this.#failures > 0) this.#parts.metrics.retried();
     this.#subscriber.resume?.();
     const { checkpoint, parked } = await this.#subscriber.progress.load(this.name);
     this.#checkpoint = checkpoint;
     this.#parking.begin(parked, { fresh: !this.#resumed });
     this.#resumed = true;
+    this.#request = 0;
   }
 
-  async #follow(signal: AbortSignal, onProgress: () => void): Promise<void> {
+  /** Until the signal aborts or it is paused. */
+  async #follow(signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
     const pages = this.#parts.changes.changes({
       subscription: this.name,
@@ -99,17 +145,18 @@ export class Subscription {
     try {
       let next = ahead(pages);
       while (!signal.aborted) {
+        if (this.#obey() === "pause") return;
         const due = this.#parking.due();
-        if (due !== undefined) await this.#catchUp(due);
+        if (due !== undefined) await catchUp(due, this.#redelivery);
         const page = await this.#firstOf(next, signal);
-        onProgress();
-        if (page === "retry due") continue;
+        if (page === "look again") continue;
         if (page.done) return;
         const { more } = page.value;
         const committed = await this.#take(page.value);
         // The page that is ready behind this one is read while this one is written.
         if (more) next = ahead(pages);
         await committed.done;
+        this.#succeeded();
         if (more) continue;
         await this.#subscriber.rest?.(signal);
         next = ahead(pages);
@@ -120,19 +167,41 @@ export class Subscription {
     }
   }
 
-  /** The next page, or that a parked aggregate is due before one has come: neither waits for long for the other. */
+  /** Carries out what was asked since it last looked. */
+  #obey(): "go on" | "pause" {
+    const { orders: book } = this.#parts.requests;
+    if (book.number === this.#request) return "go on";
+    const orders = book.of(this.name);
+    if (orders.pause !== undefined) return "pause";
+    this.#parking.obey(orders);
+    this.#request = orders.number;
+    return "go on";
+  }
+
+  /** The next page, or that something else has to be done first: neither waits for long for the other. */
   async #firstOf(next: Promise<IteratorResult<Changes>>, signal: AbortSignal) {
-    const waitMs = this.#parking.waitMs();
-    if (waitMs === Infinity) return await next;
-    const asleep = new AbortController();
-    const due = this.#parts.runtime.sleep(waitMs, { signal: AbortSignal.any([signal, asleep.signal]) })
-      .then(() => "retry due" as const);
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const waits: Promise<IteratorResult<Changes> | "look again">[] = [next];
+    waits.push(this.#parts.requests.changed(either).then(() => "look again"));
+    const isDoubtful = this.#waitingFor !== undefined;
+    const waitMs = Math.min(this.#parking.waitMs(), isDoubtful ? QUIET_MS : Infinity);
+    if (waitMs < Infinity) waits.push(this.#parts.runtime.sleep(waitMs, { signal: either }).then(() => "look again"));
+    for (const each of waits) each.catch(() => {});
     try {
-      return await Promise.race([next, due]);
+      const first = await Promise.race(waits);
+      if (isDoubtful && first === "look again" && waitMs === QUIET_MS) this.#waitingFor = undefined;
+      return first;
     } finally {
-      asleep.abort();
-      due.catch(() => {});
+      over.abort();
     }
+  }
+
+  #succeeded(): void {
+    this.#breaker.succeeded();
+    if (this.#failures > 0) this.#parts.metrics.recovered();
+    this.#failures = 0;
+    this.#waitingFor = undefined;
   }
 
   /** Hands a page over; it counts once what it gives back is done. */
@@ -143,7 +212,7 @@ export class Subscription {
     for (const event of page.events) {
       const parked = this.#parking.get(event);
       const now = parked === undefined
-        ? await this.#attempt(unit, event, { applied })
+        ? await this.#tries.attempt(unit, event, { applied })
         : this.#parking.show(parked, event);
       if (now !== undefined) park.set(streamKey(now), now);
     }
@@ -163,78 +232,13 @@ export class Subscription {
     const { failed, done } = flushing instanceof Promise ? await flushing : flushing;
     this.#parts.metrics.handled(done);
     for (const { event, error } of failed) {
-      const parked = this.#fail(event, error);
+      const parked = this.#tries.fail(event, error);
       // What came behind it in this page was shown and not done.
       const last = events.findLast((each) => streamKey(each) === streamKey(event)) ?? event;
       park.set(streamKey(event), this.#parking.show(parked, last) ?? parked);
     }
     await unit.commit(update());
     this.#checkpoint = checkpoint;
-  }
-
-  /** Undefined when the event went in, and is then among those applied; else what to park. */
-  async #attempt(
-    unit: UnitOfWork,
-    event: RecordedEvent,
-    { applied, before }: { applied: RecordedEvent[]; before?: Parked },
-  ): Promise<Parked | undefined> {
-    try {
-      const applying = unit.apply(event);
-      if (applying !== undefined) await applying;
-      applied.push(event);
-      return undefined;
-    } catch (error) {
-      if (error instanceof Unavailable) throw error;
-      return this.#fail(event, error, before);
-    }
-  }
-
-  #fail(event: RecordedEvent, error: unknown, before?: Parked): Parked {
-    const { runtime, log, metrics } = this.#parts;
-    metrics.failed();
-    const parked = failedAt(event, { error, before, now: new Date(runtime.now()).toISOString() });
-    this.#parking.hold(parked);
-    report(log, this.name, { event, parked });
-    return parked;
-  }
-
-  /**
-   * Delivers some of a parked aggregate's events, from the one that failed on, and frees it behind the last that has
-   * passed by. The others wait for the next turn, so that the feed does not wait for them.
-   */
-  async #catchUp(parked: Parked): Promise<void> {
-    const { aggregateType, aggregateId, from, through } = parked;
-    const stream = { aggregateType, aggregateId };
-    const limit = Math.min(FOLLOWERS_PER_COMMIT, through - from + 1);
-    const events = await this.#parts.store.read(stream, { after: from - 1, limit });
-    const last = events.at(-1)?.sequenceNumber;
-    if (last === undefined) throw new Unavailable(`Event ${from} of a parked aggregate cannot be read`);
-    const unit = await this.#subscriber.begin(events);
-    const failed = await this.#doAll(unit, events, parked);
-    if (failed === undefined && last >= through) {
-      await unit.commit({ checkpoint: null, park: [], unpark: [stream] });
-      this.#parking.free(stream);
-    } else {
-      const now = failed ?? { ...parked, from: last + 1, attempts: 0 };
-      await unit.commit({ checkpoint: null, park: [now], unpark: [] });
-      if (failed === undefined) this.#parking.hold(now);
-    }
-  }
-
-  /** What to park, if one of them failed. */
-  async #doAll(unit: UnitOfWork, events: readonly RecordedEvent[], before: Parked): Promise<Parked | undefined> {
-    const applied: RecordedEvent[] = [];
-    let parked: Parked | undefined;
-    for (const event of events) {
-      if (!this.#subscriber.eventTypes.has(event.eventType)) continue;
-      parked = await this.#attempt(unit, event, { applied, before });
-      if (parked !== undefined) break;
-    }
-    const { aggregateType, aggregateId } = before;
-    const progress = { checkpoint: null, park: [], unpark: [{ aggregateType, aggregateId }] };
-    const { failed: [first], done } = await flush(unit, applied, progress);
-    this.#parts.metrics.handled(done);
-    return first === undefined ? parked : this.#fail(first.event, first.error, before);
   }
 }
 

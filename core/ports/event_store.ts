@@ -84,5 +84,10 @@ export const eventStoreRef = ref<EventStore>("event_store");
 
 /** A dependency does not answer, or refuses to write. Nothing was changed; the same call may work later. */
 export class Unavailable extends Error {
-  override readonly name = "Unavailable";
+  override readonly name: string = "Unavailable";
+}
+
+/** Somebody else does the work now, or did it at the same time. No sign of a fault: with what is known now, try again. */
+export class Superseded extends Unavailable {
+  override readonly name = "Superseded";
 }

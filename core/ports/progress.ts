@@ -10,8 +10,15 @@ export type Checkpoint = string;
 export type Parked = Stream & {
   readonly from: number;
   readonly through: number;
+  /** Of the event at `from`. */
+  readonly eventType: string;
   /** How often the event at `from` was tried. */
   readonly attempts: number;
+  /** No further try is to come by itself: a dead letter, until an operator asks for another one. */
+  readonly givenUp: boolean;
+  /** The operators' request that was last carried out on it, by its number; 0: none. */
+  readonly request: number;
+  /** What failed, and what caused it. */
   readonly error: string;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
@@ -28,9 +35,20 @@ export type ProgressUpdate = {
 /** Up to which event of which stream: what a writer asks a read model to have caught up with. */
 export type Write = Stream & { readonly version: number };
 
+/** A part of a list; `next` goes on behind it and is null at the end. */
+export type ParkedPage = { readonly items: readonly Parked[]; readonly next: string | null };
+
 /** How far subscriptions have come, durably. A subscription's name is that of its incarnation. Throws `Unavailable`. */
 export type Progress = {
   load(subscription: string): Promise<{ readonly checkpoint: Checkpoint | null; readonly parked: readonly Parked[] }>;
+  /**
+   * All that a subscription has parked, in whichever process: at most `limit` of them, those behind `after`, which is
+   * the `next` of the page before. The order is the store's own and always the same. Throws an `InvalidCursor`.
+   */
+  parked(
+    subscription: string,
+    options: { readonly after: string | null; readonly limit: number },
+  ): Promise<ParkedPage>;
   /**
    * `passed`: the effect of that write, or its being ignored, is durable. `parked`: the aggregate is parked at or
    * before it. `behind`: neither yet.

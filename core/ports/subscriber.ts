@@ -34,6 +34,11 @@ export type UnitOfWork = {
   commit(progress: ProgressUpdate): Promise<void>;
 };
 
+/** What a subscriber throws on an event that no further try will make go in: its aggregate is parked at once. */
+export class PermanentError extends Error {
+  override readonly name = "PermanentError";
+}
+
 export type FailedEvent = { readonly event: RecordedEvent; readonly error: unknown };
 
 export const subscriberRef = manyRef<Subscriber>("subscriber");

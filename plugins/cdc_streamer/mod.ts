@@ -1,5 +1,9 @@
 import { z } from "zod";
 import { Subscription } from "../../core/engine/subscription.ts";
+import { requestLogRef } from "../../core/engine/request_log.ts";
+import { RETRY_POLICIES } from "../../core/engine/retry.ts";
+import { subscriptionMetrics } from "../../core/engine/subscription_metrics.ts";
+import { BREAKER_STATES } from "../../core/engine/breaker.ts";
 import { Supervisor } from "../../core/engine/supervisor.ts";
 import { type ChangeSource, changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
@@ -7,6 +11,8 @@ import { definePlugin, type Health } from "../../core/ports/plugin.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { type Subscriber, subscriberRef } from "../../core/ports/subscriber.ts";
 import { logRef, type Telemetry, telemetryRef } from "../../core/ports/telemetry.ts";
+
+const policyNames = Object.keys(RETRY_POLICIES) as (keyof typeof RETRY_POLICIES)[];
 
 /** Runs one subscription for each subscriber, all side by side under a supervisor. */
 export default definePlugin({
@@ -19,15 +25,26 @@ export default definePlugin({
     runtime: runtimeRef,
     log: logRef,
     telemetry: telemetryRef,
+    requests: requestLogRef,
   },
-  config: z.object({}),
-  start({ services: { changes, store, subscribers, runtime, log, telemetry } }) {
-    const metricsOf = declareCounters(telemetry);
+  config: z.object({
+    /** How often and how fast an event that failed is tried again. */
+    RETRY_POLICY: z.enum(policyNames).default("default"),
+    /** How long a subscription waits after five failures in a row of what it depends on. */
+    BREAKER_MS: z.string().regex(/^[0-9]{1,6}$/, "expected milliseconds, at most 999999").default("30000")
+      .transform(Number),
+  }),
+  start({ services: { subscribers, telemetry, ...services }, config }) {
+    const { changes, runtime, log, requests } = services;
+    const metricsOf = subscriptionMetrics(telemetry);
+    const common = { ...services, policy: RETRY_POLICIES[config.RETRY_POLICY], breakerMs: config.BREAKER_MS };
     const subscriptions = subscribers.map((subscriber: Subscriber) =>
-      new Subscription(subscriber, { changes, store, runtime, log, metrics: metricsOf(subscriber.name) })
+      new Subscription(subscriber, { ...common, metrics: metricsOf(subscriber.name) })
     );
     showLag(telemetry, subscriptions, { changes, runtime });
+    showTrouble(telemetry, subscriptions);
     const supervisor = new Supervisor({ runtime, log, telemetry });
+    supervisor.start({ name: "requests", run: (signal) => requests.follow(signal) });
     for (const subscription of subscriptions) supervisor.start(subscription);
     return Promise.resolve({
       services: {},
@@ -37,23 +54,32 @@ export default definePlugin({
   },
 });
 
-function declareCounters(telemetry: Telemetry) {
-  const labels = ["subscription"] as const;
-  const handled = telemetry.counter({
-    name: "cdc_events_processed_total",
-    help: "Events a subscription has handled",
-    labels,
+/** What a failure keeps back, and who has stopped asking. */
+function showTrouble(telemetry: Telemetry, subscriptions: readonly Subscription[]): void {
+  const parked = { name: "projection_parked_aggregates", help: "Aggregates kept back by a failure" };
+  telemetry.gauge({ ...parked, labels: ["projection"] }, () => {
+    return subscriptions.map((each) => ({ labels: { projection: each.name }, value: each.parked().length }));
   });
-  const failed = telemetry.counter({
-    name: "cdc_events_failed_total",
-    help: "Events whose handling failed, each try counted",
-    labels,
-  });
-  return (subscription: string) => {
-    const handledHere = handled.at({ subscription });
-    const failedHere = failed.at({ subscription });
-    return { handled: (events: number) => handledHere.add(events), failed: () => failedHere.add() };
+  const letters = {
+    name: "dlq_messages_by_event_type",
+    help: "Aggregates parked for good, by the event they stopped at",
   };
+  telemetry.gauge({ ...letters, labels: ["subscription", "event_type"] }, () => {
+    return subscriptions.flatMap((each) => {
+      const types = Map.groupBy(each.parked().filter(({ givenUp }) => givenUp), ({ eventType }) => eventType);
+      return [...types].map(([event_type, { length }]) => ({
+        labels: { subscription: each.name, event_type },
+        value: length,
+      }));
+    });
+  });
+  const breaker = { name: "circuit_breaker_state", help: "0: closed, 1: open, 2: half open" };
+  telemetry.gauge({ ...breaker, labels: ["breaker"] }, () => {
+    return subscriptions.map((each) => ({
+      labels: { breaker: each.name },
+      value: BREAKER_STATES.indexOf(each.breaker),
+    }));
+  });
 }
 
 function showLag(
@@ -62,9 +88,6 @@ function showLag(
   { changes, runtime }: { changes: ChangeSource; runtime: Runtime },
 ): void {
   const labels = ["projection"] as const;
-  telemetry.gauge({ name: "projection_parked_aggregates", help: "Aggregates kept back by a failure", labels }, () => {
-    return subscriptions.map(({ name, parkedCount }) => ({ labels: { projection: name }, value: parkedCount }));
-  });
   const backlogs = () =>
     Promise.all(
       subscriptions.map(async ({ name, checkpoint }) => ({
@@ -88,10 +111,14 @@ function showLag(
 
 /** Every reason to worry, of every subscription. */
 function healthOf(subscriptions: readonly Subscription[], supervisor: Supervisor): Health {
-  const reasons = subscriptions.flatMap(({ name, waitingFor, parkedCount }) => [
-    ...(waitingFor === undefined ? [] : [`${name} waits: ${waitingFor}`]),
-    ...(parkedCount === 0 ? [] : [`${name} has parked ${parkedCount} aggregates`]),
-  ]);
+  const reasons = subscriptions.flatMap((subscription) => {
+    const { name, waitingFor } = subscription;
+    const parked = subscription.parked().length;
+    return [
+      ...(waitingFor === undefined ? [] : [`${name} waits: ${waitingFor}`]),
+      ...(parked === 0 ? [] : [`${name} has parked ${parked} aggregates`]),
+    ];
+  });
   const restarting = supervisor.statuses().filter(({ state }) => state === "restarting");
   reasons.push(
     ...restarting.map(({ name, restarts, lastError }) => `${name} is restarted (${restarts}): ${lastError}`),

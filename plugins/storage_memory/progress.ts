@@ -6,6 +6,7 @@ import {
   type Progress,
   type ProgressUpdate,
 } from "../../core/ports/progress.ts";
+import { pageOfParked, placeOfParked } from "../../core/ports/parked_cursor.ts";
 import type { EventLog } from "./event_log.ts";
 
 type Held = { checkpoint: Checkpoint | null; readonly parked: Map<string, Parked>; readonly waiting: Set<() => void> };
@@ -21,6 +22,12 @@ export function createMemoryProgress({ hasPassed }: EventLog) {
     load(subscription) {
       const { checkpoint, parked } = heldBy(subscription);
       return Promise.resolve({ checkpoint, parked: structuredClone([...parked.values()]) });
+    },
+    async parked(subscription, { after, limit }) {
+      const behind = after === null ? "" : nameOf(placeOfParked(subscription, after));
+      const all = [...heldBy(subscription).parked].toSorted(([a], [b]) => a < b ? -1 : 1);
+      const items = all.filter(([name]) => name > behind).map(([, parked]) => structuredClone(parked));
+      return pageOfParked(subscription, items, limit);
     },
     standing(subscription, write) {
       const { checkpoint, parked: all } = heldBy(subscription);

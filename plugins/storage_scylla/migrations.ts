@@ -3,6 +3,7 @@ import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import cql001 from "../../schema/scylla/001_bootstrap.cql" with { type: "text" };
 import cql002 from "../../schema/scylla/002_tables.cql" with { type: "text" };
+import cql003 from "../../schema/scylla/003_dead_letters.cql" with { type: "text" };
 import {
   createKeyspaceStatement,
   findKind,
@@ -18,9 +19,14 @@ export type Migration = { readonly name: string; readonly cql: string };
 
 export const BOOTSTRAP: Migration = { name: "001_bootstrap", cql: cql001 };
 /** In the order they are applied; a file once released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [{ name: "002_tables", cql: cql002 }];
+export const MIGRATIONS: readonly Migration[] = [
+  { name: "002_tables", cql: cql002 },
+  { name: "003_dead_letters", cql: cql003 },
+];
 
 const MOST_COPIES = 3;
+const COLUMN = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ? " +
+  "AND column_name = ?";
 const RECORD = "INSERT INTO schema_migrations (name, sha256, applied_at) VALUES (?, ?, ?) IF NOT EXISTS";
 
 export type KeyspaceParts = {
@@ -76,7 +82,9 @@ export async function migrate({ session, runtime, keyspace, kind, migrations = M
   if ((await missingOf(session, { keyspace, migrations })).length === 0) return;
   await withSchemaLease({ session, runtime }, async (define) => {
     for (const migration of await missingOf(session, { keyspace, migrations })) {
-      for (const cql of statementsFor(kind, { cql: migration.cql, keyspace })) await define(cql);
+      for (const cql of statementsFor(kind, { cql: migration.cql, keyspace })) {
+        if (!await hasColumn(session, keyspace, cql)) await define(cql);
+      }
       await repeat(runtime, () => record(session, { migration, runtime }));
     }
   });
@@ -115,6 +123,14 @@ async function hasTable(session: CqlSession, table: string): Promise<boolean> {
     if (error instanceof CqlError && error.kind === "refused") return false;
     throw error;
   }
+}
+
+/** Whether a statement adds a column that is there: one that was cut off between its statements goes on behind them. */
+async function hasColumn(session: CqlSession, keyspace: string, cql: string): Promise<boolean> {
+  const [, table, column] = /^ALTER TABLE (\w+) ADD (\w+) /.exec(cql) ?? [];
+  if (table === undefined || column === undefined) return false;
+  const found = await session.execute({ cql: COLUMN, values: [keyspace, table, column] });
+  return found.length > 0;
 }
 
 /** Those to apply; throws a `StartError` for what is recorded and cannot be. */

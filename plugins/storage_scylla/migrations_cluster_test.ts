@@ -78,6 +78,17 @@ describe("migrations on a server", () => {
     assert((await tablesIn(session, keyspace)).includes("broken"));
   });
 
+  it("go on behind a column that was added before somebody was cut off", async () => {
+    await using opened = await openTestSession({ fresh: true });
+    const { session, keyspace, kind } = opened;
+    const apply = (migrations: readonly Migration[]) => migrate({ session, runtime, keyspace, kind, migrations });
+    await apply([...MIGRATIONS, EXTRA]);
+    await session.define("ALTER TABLE extra ADD first int");
+    const more = "ALTER TABLE extra ADD first int;\nALTER TABLE extra ADD second int;\n";
+    await apply([...MIGRATIONS, EXTRA, { name: "004_more", cql: more }]);
+    await session.execute({ cql: "INSERT INTO extra (id, first, second) VALUES (1, 2, 3)", values: [] });
+  });
+
   it("wait for each other", async () => {
     await using opened = await openTestSession({ fresh: true });
     let working = 0;

@@ -1,4 +1,4 @@
-import { type Stream, Unavailable } from "../../core/ports/event_store.ts";
+import { type Stream, Superseded } from "../../core/ports/event_store.ts";
 import type { Parked } from "../../core/ports/progress.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { sliceOf } from "./partitions.ts";
@@ -13,14 +13,17 @@ export type ParkedRowsParts = {
 };
 
 const COLUMNS = "aggregate_type, aggregate_id, parked_from, parked_through, attempts, error, first_failed_at, " +
-  "last_failed_at, revision";
+  "last_failed_at, event_type, given_up, request, revision";
 const KEY = "subscription = ? AND slice = ? AND aggregate_type = ? AND aggregate_id = ?";
+const BEHIND = `SELECT ${COLUMNS} FROM dead_letter_queue WHERE subscription = ? AND slice = ? ` +
+  "AND (aggregate_type, aggregate_id) > (?, ?) LIMIT ?";
 const READ = `SELECT ${COLUMNS} FROM dead_letter_queue WHERE ${KEY}`;
 const INSERT = "INSERT INTO dead_letter_queue (parked_from, parked_through, attempts, error, first_failed_at, " +
-  "last_failed_at, revision, subscription, slice, aggregate_type, aggregate_id) " +
-  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
+  "last_failed_at, event_type, given_up, request, revision, subscription, slice, aggregate_type, aggregate_id) " +
+  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
 const UPDATE = "UPDATE dead_letter_queue SET parked_from = ?, parked_through = ?, attempts = ?, error = ?, " +
-  `first_failed_at = ?, last_failed_at = ?, revision = ? WHERE ${KEY} IF revision = ?`;
+  "first_failed_at = ?, last_failed_at = ?, event_type = ?, given_up = ?, request = ?, " +
+  `revision = ? WHERE ${KEY} IF revision = ?`;
 const DELETE = `DELETE FROM dead_letter_queue WHERE ${KEY} IF revision = ?`;
 
 /**
@@ -49,12 +52,28 @@ export class ParkedRows {
     });
   }
 
+  /** Slice by slice and there by name, whoever owns them: at most `limit`, those behind this stream. */
+  async behind(
+    subscription: string,
+    { stream, limit }: { readonly stream: Stream | undefined; readonly limit: number },
+  ): Promise<readonly Parked[]> {
+    const { session, slices } = this.#parts;
+    const found: Parked[] = [];
+    const first = stream === undefined ? 0 : sliceOf(stream, slices);
+    for (let slice = first; slice < slices && found.length < limit; slice += 1) {
+      const name = stream !== undefined && slice === first ? [stream.aggregateType, stream.aggregateId] : ["", ""];
+      const values = [subscription, slice, ...name.map(toText), limit - found.length];
+      found.push(...(await allRows(session, { cql: BEHIND, values })).map(toParked));
+    }
+    return found;
+  }
+
   async at(subscription: string, stream: Stream): Promise<Parked | undefined> {
     const [row] = await this.#parts.session.execute({ cql: READ, values: this.#keyOf(subscription, stream) });
     return row === undefined ? undefined : toParked(row);
   }
 
-  /** Throws `Unavailable` when another copy has changed the row. */
+  /** Throws `Superseded` when another copy has changed the row. */
   async put(subscription: string, parked: Parked): Promise<void> {
     const key = this.#keyOf(subscription, parked);
     const revision = this.#parts.runtime.newId();
@@ -91,9 +110,9 @@ export class ParkedRows {
     return row === undefined ? undefined : String(row["revision"]);
   }
 
-  #changedBy(key: readonly CqlValue[]): Unavailable {
+  #changedBy(key: readonly CqlValue[]): Superseded {
     this.#revisions.delete(nameOf(key));
-    return new Unavailable("Another process has changed a parked aggregate: its progress has to be loaded again");
+    return new Superseded("Another process has changed a parked aggregate: its progress has to be loaded again");
   }
 
   #keyOf(subscription: string, stream: Stream): readonly CqlValue[] {
@@ -102,9 +121,19 @@ export class ParkedRows {
   }
 }
 
-function valuesOf({ from, through, attempts, error, firstFailedAt, lastFailedAt }: Parked): readonly CqlValue[] {
+function valuesOf(parked: Parked): readonly CqlValue[] {
+  const { from, through, attempts, error, firstFailedAt, lastFailedAt, eventType, givenUp, request } = parked;
   const times = [new Date(firstFailedAt), new Date(lastFailedAt)];
-  return [BigInt(from), BigInt(through), attempts, toText(error), ...times];
+  return [
+    BigInt(from),
+    BigInt(through),
+    attempts,
+    toText(error),
+    ...times,
+    toText(eventType),
+    givenUp,
+    BigInt(request),
+  ];
 }
 
 function toParked(row: CqlRow): Parked {
@@ -113,7 +142,11 @@ function toParked(row: CqlRow): Parked {
     aggregateId: fromText(String(row["aggregate_id"])),
     from: Number(row["parked_from"]),
     through: Number(row["parked_through"]),
+    // A row of before there were dead letters has none of these three.
+    eventType: fromText(String(row["event_type"] ?? "")),
     attempts: Number(row["attempts"]),
+    givenUp: row["given_up"] === true,
+    request: Number(row["request"] ?? 0),
     error: fromText(String(row["error"])),
     firstFailedAt: momentOf(row["first_failed_at"]),
     lastFailedAt: momentOf(row["last_failed_at"]),

@@ -1,5 +1,6 @@
 import { streamKey } from "../../core/ports/event_store.ts";
 import { nextMove, type Progress, type ProgressUpdate } from "../../core/ports/progress.ts";
+import { pageOfParked, placeOfParked } from "../../core/ports/parked_cursor.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Feed } from "./feed/feed.ts";
 import { readWatermark } from "./feed/watermarks.ts";
@@ -85,6 +86,11 @@ function portOf(
       const parked = await answered(rows.at(subscription, write));
       if (parked !== undefined && parked.from <= write.version) return { is: "parked", parked };
       return { is: write.version <= passed ? "passed" : "behind" };
+    },
+    async parked(subscription, { after, limit }) {
+      const stream = after === null ? undefined : placeOfParked(subscription, after);
+      const found = await answered(rows.behind(subscription, { stream, limit: limit + 1 }));
+      return pageOfParked(subscription, found, limit);
     },
     async whenMoved(subscription, { signal }) {
       const waiters = waiting.get(subscription) ?? new Set();

@@ -36,6 +36,7 @@ export async function openTestReadModels(options?: TestSessionOptions): Promise<
 
 const NO_PROGRESS: Progress = {
   load: () => Promise.resolve({ checkpoint: null, parked: [] }),
+  parked: () => Promise.resolve({ items: [], next: null }),
   standing: () => Promise.resolve({ is: "behind" }),
   whenMoved: () => new Promise(() => {}),
 };

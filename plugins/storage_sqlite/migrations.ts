@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { StartError } from "../../core/ports/plugin.ts";
 import events001 from "../../schema/sqlite/001_events.sql" with { type: "text" };
 import events002 from "../../schema/sqlite/002_checkpoints.sql" with { type: "text" };
+import deadLetters003 from "../../schema/sqlite/003_dead_letters.sql" with { type: "text" };
 import views001 from "../../schema/sqlite/001_views.sql" with { type: "text" };
 
 export type Migration = { readonly name: string; readonly sql: string };
@@ -11,8 +12,12 @@ export type Migration = { readonly name: string; readonly sql: string };
 export const EVENTS_MIGRATIONS: readonly Migration[] = [
   { name: "001_events", sql: events001 },
   { name: "002_checkpoints", sql: events002 },
+  { name: "003_dead_letters", sql: deadLetters003 },
 ];
-export const VIEWS_MIGRATIONS: readonly Migration[] = [{ name: "001_views", sql: views001 }];
+export const VIEWS_MIGRATIONS: readonly Migration[] = [
+  { name: "001_views", sql: views001 },
+  { name: "003_dead_letters", sql: deadLetters003 },
+];
 
 const CREATE = `create table if not exists schema_migrations (
   name text primary key, sha256 text not null, applied_at text not null default current_timestamp

@@ -13,9 +13,12 @@ export type ParkedRow = readonly [
   error: string,
   firstFailedAt: string,
   lastFailedAt: string,
+  eventType: string,
+  givenUp: number,
+  request: number,
 ];
 
-const PARK = "insert or replace into parked values (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const PARK = "insert or replace into parked values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const UNPARK = "delete from parked where subscription = ? and aggregate_type = ? and aggregate_id = ?";
 
 /** Writes the table `parked` of either file, within a transaction of the caller. */
@@ -38,8 +41,9 @@ export class ParkedTable {
 }
 
 export function toParkedRow(parked: Parked): ParkedRow {
-  const { from, through, attempts, error, firstFailedAt, lastFailedAt } = parked;
-  return [...toStreamRow(parked), from, through, attempts, toText(error), firstFailedAt, lastFailedAt];
+  const { from, through, attempts, error, firstFailedAt, lastFailedAt, eventType, givenUp, request } = parked;
+  const failed = [attempts, toText(error), firstFailedAt, lastFailedAt, toText(eventType)] as const;
+  return [...toStreamRow(parked), from, through, ...failed, givenUp ? 1 : 0, request];
 }
 
 export function toStreamRow({ aggregateType, aggregateId }: Stream): StreamRow {
@@ -52,7 +56,10 @@ export function toParked(row: Readonly<Record<string, unknown>>): Parked {
     aggregateId: fromText(String(row.aggregate_id)),
     from: Number(row.parked_from),
     through: Number(row.parked_through),
+    eventType: fromText(String(row.event_type)),
     attempts: Number(row.attempts),
+    givenUp: row.given_up === 1,
+    request: Number(row.request),
     error: fromText(String(row.error)),
     firstFailedAt: String(row.first_failed_at),
     lastFailedAt: String(row.last_failed_at),

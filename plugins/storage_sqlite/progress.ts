@@ -1,8 +1,10 @@
 import { nextMove, type Progress, type Write } from "../../core/ports/progress.ts";
+import { pageOfParked, placeOfParked } from "../../core/ports/parked_cursor.ts";
+import { toStreamRow } from "./parked_rows.ts";
 import type { ProgressReader } from "./progress_reader.ts";
 
 export type ProgressParts = {
-  readonly reader: () => Pick<ProgressReader, "progressOf" | "parkedOf" | "parkedAt">;
+  readonly reader: () => Pick<ProgressReader, "progressOf" | "parkedOf" | "parkedAt" | "parkedBehind">;
   /** Where an event stands, if it does. */
   readonly positionOf: (event: Write) => number | undefined;
 };
@@ -17,6 +19,10 @@ export function createProgress({ reader, positionOf }: ProgressParts) {
         checkpoint: position === undefined ? null : String(position),
         parked: reader().parkedOf(subscription),
       };
+    },
+    async parked(subscription, { after, limit }) {
+      const behind = after === null ? ["", ""] as const : toStreamRow(placeOfParked(subscription, after));
+      return pageOfParked(subscription, reader().parkedBehind(subscription, { behind, limit: limit + 1 }), limit);
     },
     async standing(subscription, write) {
       // The other thread may commit between two reads. Read first, a position is not ahead of what is parked: a page

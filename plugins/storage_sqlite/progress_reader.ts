@@ -1,11 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Stream } from "../../core/ports/event_store.ts";
 import type { Parked } from "../../core/ports/progress.ts";
-import { toParked, toStreamRow } from "./parked_rows.ts";
+import { type StreamRow, toParked, toStreamRow } from "./parked_rows.ts";
 import { reading } from "./sqlite_error.ts";
 
-const PARKED = `select aggregate_type, aggregate_id, parked_from, parked_through, attempts, error, first_failed_at,
-  last_failed_at from parked where subscription = ?`;
+const PARKED = "select * from parked where subscription = ?";
 
 /** Reads the tables `progress` and `parked`, which either file has. Throws `Unavailable`. */
 export class ProgressReader {
@@ -13,12 +12,16 @@ export class ProgressReader {
   readonly #progress: StatementSync;
   readonly #parked: StatementSync;
   readonly #parkedAt: StatementSync;
+  readonly #parkedBehind: StatementSync;
 
   constructor(path: string, db: DatabaseSync) {
     this.#path = path;
     this.#progress = db.prepare("select position from progress where subscription = ?");
     this.#parked = db.prepare(PARKED);
     this.#parkedAt = db.prepare(`${PARKED} and aggregate_type = ? and aggregate_id = ?`);
+    this.#parkedBehind = db.prepare(
+      `${PARKED} and (aggregate_type, aggregate_id) > (?, ?) order by aggregate_type, aggregate_id limit ?`,
+    );
   }
 
   progressOf(subscription: string): number | undefined {
@@ -28,6 +31,11 @@ export class ProgressReader {
 
   parkedOf(subscription: string): Parked[] {
     return reading(this.#path, () => this.#parked.all(subscription)).map(toParked);
+  }
+
+  /** In the order of their names, at most `limit` behind the stream. */
+  parkedBehind(subscription: string, { behind, limit }: { behind: StreamRow; limit: number }): Parked[] {
+    return reading(this.#path, () => this.#parkedBehind.all(subscription, ...behind, limit)).map(toParked);
   }
 
   parkedAt(subscription: string, stream: Stream): Parked | undefined {

@@ -17,6 +17,7 @@ describe("the standing of a write", () => {
         reader: () => ({
           progressOf: () => read(0, 1),
           parkedOf: () => read([], [parked]),
+          parkedBehind: () => read([], [parked]),
           parkedAt: () => read(undefined, parked),
         }),
       });

@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { ChangeLog, Changes } from "../../core/ports/change_log.ts";
+import type { Parked, ParkedPage } from "../../core/ports/progress.ts";
+import { InvalidCursor } from "../../core/ports/read_models.ts";
 import { Feed, type OpenedFeed, openFeed } from "./feed.ts";
 import {
   checkpointNow,
@@ -109,6 +111,38 @@ function parking(open: OpenProgress): void {
     assertEquals(await parkedIn(opened), [parkedOf("b", { from: 7, through: 9 })]);
     await write([parkedOf("b", { from: 8 })], ["b"]);
     assertEquals(await parkedIn(opened), [parkedOf("b", { from: 8 })]);
+  });
+
+  it("lists what is parked a page at a time, each once, in the same order every time", async () => {
+    await using opened = await open();
+    const { readModels: { progress }, model } = await prepared(opened);
+    await using feed = await openFeed(opened, model);
+    const ids = [...HARD_TEXTS, ...Array.from({ length: 20 }, (_, at) => `id ${at}`)];
+    await feed.commit([], { park: ids.map((id) => parkedOf(id)) });
+    const pagesOf = async (limit: number) => {
+      const pages: (readonly Parked[])[] = [];
+      for (let after: string | null = null, more = true; more;) {
+        const { items, next }: ParkedPage = await progress.parked("sample_v1", { after, limit });
+        pages.push(items);
+        more = next !== null;
+        after = next;
+      }
+      return pages;
+    };
+    const [whole = [], ...more] = await pagesOf(ids.length);
+    assertEquals(more, []);
+    assertEquals(whole.map(({ aggregateId }) => aggregateId).toSorted(), ids.toSorted());
+    for (const limit of [1, 3, ids.length - 1]) {
+      const pages = await pagesOf(limit);
+      assertEquals(pages.flat(), whole);
+      assertEquals(pages.length, Math.ceil(ids.length / limit));
+    }
+    assertEquals(await progress.parked("sample_v2", { after: null, limit: 10 }), { items: [], next: null });
+    const { next } = await progress.parked("sample_v1", { after: null, limit: 1 });
+    for (const after of ["", "x", `${next}x`]) {
+      await assertRejects(() => progress.parked("sample_v1", { after, limit: 1 }), InvalidCursor);
+    }
+    await assertRejects(() => progress.parked("sample_v2", { after: next, limit: 1 }), InvalidCursor);
   });
 
   it("keeps awkward ids apart", async () => {

@@ -107,7 +107,7 @@ export const guards: readonly Guard[] = [
     promise: "followers of a parked event stay behind it",
     file: "core/engine/subscription.ts",
     find: "        : this.#parking.show(parked, event);",
-    replace: "        : await this.#attempt(unit, event, { applied, before: parked });",
+    replace: "        : await this.#tries.attempt(unit, event, { applied, before: parked });",
     test: SUBSCRIPTION,
   },
   {
@@ -119,23 +119,23 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "a parked aggregate is tried three times, no more",
-    file: "core/engine/parking.ts",
-    find: "if (attempts >= MAX_TRIES) return Infinity;",
+    file: "core/engine/tries.ts",
+    find: "|| attempts >= policy.tries",
     replace: "",
     test: SUBSCRIPTION,
   },
   {
     promise: "a parked aggregate is told to who waits for it, at once",
     file: "core/engine/queries.ts",
-    find: "standing.parked.attempts < MAX_TRIES",
-    replace: "standing.parked.attempts < Infinity",
+    find: "!standing.parked.givenUp",
+    replace: "true",
     test: SUBSCRIPTION,
   },
   {
     promise: "a parked aggregate is tried again however busy the feed is",
     file: "core/engine/subscription.ts",
-    find: "if (due !== undefined) await this.#catchUp(due);",
-    replace: "if (due !== undefined && this.#parking.size < 0) await this.#catchUp(due);",
+    find: "if (due !== undefined) await catchUp(due, this.#redelivery);",
+    replace: "if (due !== undefined && this.#failures < 0) await catchUp(due, this.#redelivery);",
     test: SUBSCRIPTION,
   },
   {

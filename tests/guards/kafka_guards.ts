@@ -11,8 +11,8 @@ export const kafkaGuards: readonly Guard[] = [
   },
   {
     promise: "what is kept back is flushed in order, too, and stops where it fails",
-    file: "core/engine/subscription.ts",
-    find: "return first === undefined ? parked : this.#fail(first.event, first.error, before);",
+    file: "core/engine/catch_up.ts",
+    find: "return first === undefined ? parked : tries.fail(first.event, first.error, before);",
     replace: "return parked;",
     test: "tests/engine/subscription_test.ts",
   },

@@ -1,5 +1,5 @@
 import type { Changes } from "../../../core/ports/change_log.ts";
-import { type EventStore, type RecordedEvent, type Stream, Unavailable } from "../../../core/ports/event_store.ts";
+import { type EventStore, type RecordedEvent, type Stream, Superseded } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import type { CdcFeed } from "../cdc/cdc_feed.ts";
@@ -117,20 +117,20 @@ export class Feed {
     return this.#of(subscription).backlog(after === null ? 0 : this.#parse(after).page);
   }
 
-  /** Throws `Unavailable` when what a checkpoint stands for may not take effect now. */
+  /** Throws `Superseded` when what a checkpoint stands for may not take effect now. */
   requireValid(checkpoint: string): void {
     const { subscription, page } = this.#parse(checkpoint);
     if (this.#of(subscription).isValid(page)) return;
-    throw new Unavailable("The lease of a slice has run out: another process may have taken it over");
+    throw new Superseded("The lease of a slice has run out: another process may have taken it over");
   }
 
-  /** Throws `Unavailable` unless the stream's slice is leased to this copy now. */
+  /** Throws `Superseded` unless the stream's slice is leased to this copy now. */
   requireLeased(stream: Stream): void {
     const { leases, slices } = this.#options;
     const slice = sliceOf(stream, slices);
     const tenure = leases.owned().find((each) => each.slice === slice);
     if (tenure !== undefined && leases.isValid(tenure)) return;
-    throw new Unavailable(`The lease of slice ${slice} is not held here: another process may work on its aggregates`);
+    throw new Superseded(`The lease of slice ${slice} is not held here: another process may work on its aggregates`);
   }
 
   /** Makes all that a checkpoint stands for count. Throws a `CqlError`. */

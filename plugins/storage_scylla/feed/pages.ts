@@ -1,4 +1,4 @@
-import { type RecordedEvent, streamKey, Unavailable } from "../../../core/ports/event_store.ts";
+import { type RecordedEvent, streamKey, Superseded } from "../../../core/ports/event_store.ts";
 import type { Tenure } from "../leases.ts";
 import type { Taken } from "./dirty_queue.ts";
 import type { Delivery } from "./page_maker.ts";
@@ -57,7 +57,7 @@ export class Pages {
   }
 
   /**
-   * All that a checkpoint makes durable: its page and those before it. Throws `Unavailable` when the page was given
+   * All that a checkpoint makes durable: its page and those before it. Throws `Superseded` when the page was given
    * up, and a `TypeError` when it was never made.
    */
   upTo(number: number): readonly Page[] {
@@ -65,7 +65,7 @@ export class Pages {
     if (number <= this.#committed) return [];
     const pages = this.#open.filter((page) => page.number <= number);
     if (pages.at(-1)?.number === number) return pages;
-    throw new Unavailable("A page was given up, as its subscription was begun again; go on with the next one");
+    throw new Superseded("A page was given up, as its subscription was begun again; go on with the next one");
   }
 
   commit(number: number): void {
