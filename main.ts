@@ -8,6 +8,7 @@ import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
+import operations from "./plugins/operations/mod.ts";
 import publisher from "./plugins/publisher/mod.ts";
 import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
@@ -24,7 +25,7 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const plugins = [logging, metrics, ...await dataPlugins(environment), kernel(modules), cdcStreamer, http];
+  const plugins = [logging, metrics, ...await dataPlugins(environment), kernel(modules), cdcStreamer, operations, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);

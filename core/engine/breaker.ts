@@ -14,7 +14,7 @@ export type BreakerParts = {
 };
 
 /**
- * Keeps a caller from asking what does not answer (the circuit breaker of Nygard, "Release It!"): five failures in a row
+ * Keeps a caller from asking what does not answer (Nygard, "Release It!", circuit breaker): five failures in a row
  * open it, after `openMs` a call may try again, three successes in a row close it and one failure opens it again.
  */
 export class Breaker {

@@ -7,8 +7,11 @@ import { backoffMs, type RetryPolicy } from "./retry.ts";
 /** Beyond this many the subscriber itself is broken, not its aggregates: the subscription waits for a restart. */
 export const MAX_PARKED = 10_000;
 
-/** A parked aggregate and when its next try is due on the monotonic clock: never, once it is given up. */
-type Held = { readonly parked: Parked; readonly dueMs: number };
+/**
+ * A parked aggregate as it is stored, what is to be tried, which an operator may have changed, and when that is due on
+ * the monotonic clock: never, once it is given up.
+ */
+type Held = { readonly parked: Parked; readonly toTry: Parked; readonly dueMs: number };
 
 /** The aggregates one subscription keeps back, and when each is to be tried again. */
 export class Parking {
@@ -44,15 +47,16 @@ export class Parking {
     if (this.#held.size >= MAX_PARKED && this.get(parked) === undefined) {
       throw new Unavailable(`${MAX_PARKED} aggregates are parked: mend the subscriber and restart`);
     }
-    this.#held.set(streamKey(parked), { parked, dueMs: this.#nextTryMs(parked) });
+    this.#held.set(streamKey(parked), { parked, toTry: parked, dueMs: this.#nextTryMs(parked) });
   }
 
   /** Notes an event that passed by; undefined when it is known already. */
   show(parked: Parked, event: RecordedEvent): Parked | undefined {
     if (event.sequenceNumber <= parked.through) return undefined;
-    const shown = { ...parked, through: event.sequenceNumber };
-    const key = streamKey(parked);
-    this.#held.set(key, { parked: shown, dueMs: this.#held.get(key)?.dueMs ?? Infinity });
+    const through = event.sequenceNumber;
+    const shown = { ...parked, through };
+    const { toTry = shown, dueMs = Infinity } = this.#held.get(streamKey(parked)) ?? {};
+    this.#held.set(streamKey(parked), { parked: shown, toTry: { ...toTry, through }, dueMs });
     return shown;
   }
 
@@ -65,21 +69,24 @@ export class Parking {
    * its rate, the longest waiting first.
    */
   obey({ skips, redrive }: Orders): void {
-    for (const parked of this.parked()) {
-      const skip = skips.get(streamKey(parked));
-      if (skip === undefined || skip.from !== parked.from || parked.request >= skip.number) continue;
-      this.#makeDue({ ...parked, from: parked.from + 1, request: skip.number }, 0);
+    for (const { toTry } of [...this.#held.values()]) {
+      const skip = skips.get(streamKey(toTry));
+      if (skip === undefined || skip.from !== toTry.from || toTry.request >= skip.number) continue;
+      this.#makeDue({ ...toTry, from: toTry.from + 1, request: skip.number }, 0);
     }
     if (redrive === null) return;
     const { number, filter, perSecond } = redrive;
-    const asked = this.parked().filter((parked) => parked.request < number && matches(filter, parked));
+    const toTry = [...this.#held.values()].map((held) => held.toTry);
+    const asked = toTry.filter((each) => each.request < number && matches(filter, each));
     const inOrder = asked.toSorted((a, b) => a.firstFailedAt < b.firstFailedAt ? -1 : 1);
-    for (const [at, parked] of inOrder.entries()) this.#makeDue({ ...parked, request: number }, at * 1000 / perSecond);
+    for (const [at, each] of inOrder.entries()) this.#makeDue({ ...each, request: number }, at * 1000 / perSecond);
   }
 
-  #makeDue(parked: Parked, afterMs: number): void {
+  #makeDue(next: Parked, afterMs: number): void {
+    const key = streamKey(next);
+    const { parked = next } = this.#held.get(key) ?? {};
     const dueMs = this.#runtime.monotonicMs() + afterMs;
-    this.#held.set(streamKey(parked), { parked: { ...parked, attempts: 0, givenUp: false }, dueMs });
+    this.#held.set(key, { parked, toTry: { ...next, attempts: 0, givenUp: false }, dueMs });
   }
 
   /** How long until the next try is due; 0 when one is, Infinity when none will be. */
@@ -89,13 +96,13 @@ export class Parking {
     return Math.max(0, dueMs - this.#runtime.monotonicMs());
   }
 
-  /** One that is due, the longest waiting first. */
+  /** What to try of one that is due, the longest waiting first. */
   due(): Parked | undefined {
     let first: Held | undefined;
     for (const held of this.#held.values()) {
       if (first === undefined || held.dueMs < first.dueMs) first = held;
     }
-    return first !== undefined && first.dueMs <= this.#runtime.monotonicMs() ? first.parked : undefined;
+    return first !== undefined && first.dueMs <= this.#runtime.monotonicMs() ? first.toTry : undefined;
   }
 
   #nextTryMs({ attempts, givenUp }: Parked): number {

@@ -87,7 +87,7 @@ export class Unavailable extends Error {
   override readonly name: string = "Unavailable";
 }
 
-/** Somebody else does the work now, or did it at the same time. No sign of a fault: with what is known now, try again. */
+/** Somebody else does the work now, or did it at the same time: no sign of a fault, and another try may go well. */
 export class Superseded extends Unavailable {
   override readonly name = "Superseded";
 }

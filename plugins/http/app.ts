@@ -1,5 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { topicName } from "../../core/engine/publication.ts";
+import type { Operation } from "../../core/ports/operation.ts";
 import type { Asset } from "../../core/ports/telemetry.ts";
 import { answer, type Handler, type Kernel } from "./call.ts";
 import { postCommand, postCreation } from "./commands.ts";
@@ -7,6 +8,7 @@ import { getDocsFile, getDocsPage } from "./docs_page.ts";
 import { getLivez, getReadyz } from "./health.ts";
 import { getHistory } from "./history.ts";
 import { getOpenApi } from "./openapi/document.ts";
+import { serveOperation } from "./operations.ts";
 import { getProblemPage, getRejectionPage } from "./problem_pages.ts";
 import { problem } from "./problems.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
@@ -22,9 +24,19 @@ export function createPublicApp(kernel: Kernel, limiter: MiddlewareHandler | und
   return createApp(kernel, { routes: publicRoutes(kernel, { reasons: false }), limiter });
 }
 
-/** The operator's: its assets, the reasons of ill health, and whatever the public door has. */
-export function createOperatorApp(kernel: Kernel, assets: readonly Asset[]): Hono {
-  const own = assets.map((asset): Route => [asset.path, { GET: getAsset(asset) }]);
+/** The operator's: its assets and operations, the reasons of ill health, and whatever the public door has. */
+export function createOperatorApp(
+  kernel: Kernel,
+  { assets, operations }: { assets: readonly Asset[]; operations: readonly Operation[] },
+): Hono {
+  const paths = Map.groupBy(operations, ({ path }) => path);
+  const own = [
+    ...assets.map((asset): Route => [asset.path, { GET: getAsset(asset) }]),
+    ...[...paths].map(([path, methods]): Route => [
+      path,
+      Object.fromEntries(methods.map((each) => [each.method, serveOperation(kernel, each)])),
+    ]),
+  ];
   const taken = new Set(own.map(([path]) => path));
   const others = publicRoutes(kernel, { reasons: true }).filter(([path]) => !taken.has(path));
   return createApp(kernel, { routes: [...own, ...others], limiter: undefined });

@@ -1,6 +1,6 @@
 import type { Served } from "../../core/engine/registry.ts";
 import { type Handler, json, type Kernel, parameter } from "./call.ts";
-import { envelope } from "./envelope.ts";
+import { envelope } from "../../core/engine/envelope.ts";
 import { expectedId, isId } from "./ids.ts";
 import { getLiveHistory } from "./live_history.ts";
 import { nextLink, readLimit } from "./pages.ts";

@@ -4,7 +4,7 @@ import type { Served } from "../../core/engine/registry.ts";
 import { type EventStore, type RecordedEvent, type Stream, Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { type Handler, type Kernel, parameter } from "./call.ts";
-import { envelope } from "./envelope.ts";
+import { envelope } from "../../core/engine/envelope.ts";
 import { expectedId, isId } from "./ids.ts";
 import type { Listener, LiveHub, NewEvents } from "./live_hub.ts";
 import type { Feed } from "./live_stream.ts";

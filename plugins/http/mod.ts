@@ -7,6 +7,7 @@ import { brokerRef } from "../../core/ports/broker.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin, ref, StartError } from "../../core/ports/plugin.ts";
+import { operationRef } from "../../core/ports/operation.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
@@ -51,9 +52,10 @@ export default definePlugin({
     log: logRef,
     telemetry: telemetryRef,
     assets: assetRef,
+    operations: operationRef,
   },
   config,
-  async start({ services: { assets, brokers: [broker], ...services }, config, signal }) {
+  async start({ services: { assets, operations, brokers: [broker], ...services }, config, signal }) {
     refuseOpenDoor(config);
     if (broker === undefined) services.log.info("There is no broker: this service has no topics");
     const kernel: Kernel = {
@@ -72,7 +74,7 @@ export default definePlugin({
     };
     const limiter = config.RATE_LIMIT && limitRate(kernel, config.RATE_LIMIT);
     const publicApp = createPublicApp(kernel, limiter);
-    const operatorApp = createOperatorApp(kernel, assets);
+    const operatorApp = createOperatorApp(kernel, { assets, operations });
     const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, signal });
     return {
       services: {

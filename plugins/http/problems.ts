@@ -54,6 +54,11 @@ export const PROBLEMS = {
     title: "The aggregate is not at the version you asked for",
     advice: "Nothing was stored. Read the aggregate, decide anew, and send the ETag of that read as If-Match.",
   },
+  operation_refused: {
+    status: 409,
+    title: "The operation cannot be done as things are",
+    advice: "Nothing was changed. The detail says what stands in the way.",
+  },
   payload_too_large: {
     status: 413,
     title: "The request is too large",

@@ -4,7 +4,7 @@ import { mayRead } from "../../core/engine/queries.ts";
 import type { Served } from "../../core/engine/registry.ts";
 import { type Broker, InvalidPlace, type TopicEntry, type TopicStart } from "../../core/ports/broker.ts";
 import type { Handler, Kernel } from "./call.ts";
-import { envelope } from "./envelope.ts";
+import { envelope } from "../../core/engine/envelope.ts";
 import type { Feed } from "./live_stream.ts";
 import { type Problem, problem } from "./problems.ts";
 import { readQuery } from "./query.ts";

@@ -12,6 +12,7 @@ import brokerLocal from "../../plugins/broker_local/mod.ts";
 import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "../../plugins/http/mod.ts";
 import metrics from "../../plugins/metrics/mod.ts";
+import operations from "../../plugins/operations/mod.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 import storageMemory from "../../plugins/storage_memory/mod.ts";
 
@@ -39,14 +40,25 @@ type Options = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly storage?: Plugin;
   readonly modules?: readonly Module[];
+  /** False: there are no topics, as on a storage without a log of changes. */
+  readonly broker?: boolean;
 };
 
 export async function openService(options: Options = {}): Promise<Service> {
-  const { environment = {}, storage = storageMemory, modules = [account, customer, order] } = options;
+  const { environment = {}, storage = storageMemory, modules = [account, customer, order], broker = true } = options;
   const lines: string[] = [];
   const found = modules.map((module) => ({ module, location: `${module.name}/mod.ts`, fingerprint: "test" }));
   const app = await startApp({
-    plugins: [keptLog(lines), metrics, storage, kernel(found), cdcStreamer, brokerLocal, http],
+    plugins: [
+      keptLog(lines),
+      metrics,
+      storage,
+      kernel(found),
+      cdcStreamer,
+      operations,
+      ...(broker ? [brokerLocal] : []),
+      http,
+    ],
     environment: { PORT: "0", METRICS_PORT: "0", ...environment },
     runtime: systemRuntime,
   });

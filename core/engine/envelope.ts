@@ -1,4 +1,4 @@
-import type { PublishedEvent } from "../../core/engine/cloud_event.ts";
+import type { PublishedEvent } from "./cloud_event.ts";
 
 /** An event as the wire shows it, every member present. */
 export function envelope(event: PublishedEvent) {

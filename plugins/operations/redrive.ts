@@ -1,0 +1,105 @@
+import { z } from "zod";
+import type { RequestLog } from "../../core/engine/request_log.ts";
+import { matches, type Redrive, type RedriveData, REQUESTS } from "../../core/engine/subscription_orders.ts";
+import { defineOperation, type Operation, refused } from "../../core/ports/operation.ts";
+import { type Ask, by } from "./ask.ts";
+import { type DeadLetters, filterShape, shown } from "./dead_letters.ts";
+
+const PATH = "/operations/dead-letters/redrive";
+const FIRST_ITEMS = 10;
+
+export type RedriveParts = { readonly letters: DeadLetters; readonly requests: RequestLog; readonly ask: Ask };
+
+/** To have parked aggregates tried again: asked for by anybody, done by whoever runs the subscription. */
+export function redriveOperations(parts: RedriveParts): readonly Operation[] {
+  const { letters, requests } = parts;
+  const progress = defineOperation({
+    method: "GET",
+    path: PATH,
+    summary: "How far the last redrive has come",
+    input: z.strictObject({}),
+    async run() {
+      await requests.refresh();
+      return { is: "done", body: await progressOf(letters, requests.orders.redrive) };
+    },
+  });
+  return [redriveOf(parts), progress, cancelOf(parts)];
+}
+
+function redriveOf({ letters, requests, ask }: RedriveParts): Operation {
+  const input = z.strictObject({
+    ...filterShape,
+    /** For each process that runs one of the subscriptions. */
+    per_second: z.number().positive().max(1_000).default(20),
+    dry_run: z.boolean().default(true),
+    by,
+  });
+  const summary = "Try again those that are meant; unless dry_run is false, only tell which";
+  return defineOperation({
+    method: "POST",
+    path: PATH,
+    summary,
+    input,
+    async run({ per_second, dry_run, by, ...filter }, operator) {
+      const { subscription } = filter;
+      if (subscription !== undefined && letters.subscriber(subscription) === undefined) {
+        return refused("not_found", `There is no subscription ${subscription}`);
+      }
+      const { total, items } = await countOf(letters, filter);
+      if (total === 0) return refused("not_found", "Nothing that is parked is meant");
+      if (dry_run) return { is: "done", body: { dry_run, total, per_second, first: items.map(shown) } };
+      const data: RedriveData = { filter, per_second, total };
+      const asked = await ask({ ...operator, by }, async () => {
+        const { running } = await progressOf(letters, requests.orders.redrive);
+        return running ? undefined : { type: REQUESTS.redriven, data };
+      });
+      if (!asked) return refused("conflict", "A redrive is under way: wait for its end, or cancel it");
+      return { is: "done", body: { dry_run, total, per_second } };
+    },
+  });
+}
+
+function cancelOf({ letters, requests, ask }: RedriveParts): Operation {
+  return defineOperation({
+    method: "POST",
+    path: `${PATH}/cancel`,
+    summary: "End the redrive that is under way; what was tried stays tried",
+    input: z.strictObject({ by }),
+    async run({ by }, operator) {
+      const asked = await ask({ ...operator, by }, async () => {
+        const { redrive } = requests.orders;
+        const { running } = await progressOf(letters, redrive);
+        return running ? { type: REQUESTS.cancelled, data: { number: redrive?.number } } : undefined;
+      });
+      return asked ? { is: "done", body: { cancelled: true } } : refused("conflict", "No redrive is under way");
+    },
+  });
+}
+
+/**
+ * Told from the rows themselves: those that the request has not reached yet are waiting, those that failed before it
+ * was made and are parked still have failed again, and the rest went in.
+ */
+async function progressOf(letters: DeadLetters, redrive: Redrive | null) {
+  if (redrive === null) return { running: false, redrive: null };
+  const { number, filter, total, perSecond, requestedAt, requestedBy } = redrive;
+  let waiting = 0;
+  let failed_again = 0;
+  for await (const { parked } of letters.all({ subscription: filter.subscription })) {
+    if (parked.request < number && matches(filter, parked)) waiting += 1;
+    else if (parked.request === number && parked.firstFailedAt <= requestedAt) failed_again += 1;
+  }
+  const recovered = Math.max(0, total - waiting - failed_again);
+  const request = { number, filter, per_second: perSecond, requested_at: requestedAt, requested_by: requestedBy };
+  return { running: waiting > 0, redrive: { ...request, total, waiting, failed_again, recovered } };
+}
+
+async function countOf(letters: DeadLetters, filter: Parameters<DeadLetters["all"]>[0]) {
+  const items = [];
+  let total = 0;
+  for await (const letter of letters.all(filter)) {
+    total += 1;
+    if (items.length < FIRST_ITEMS) items.push(letter);
+  }
+  return { total, items };
+}

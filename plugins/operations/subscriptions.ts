@@ -1,0 +1,135 @@
+import { z } from "zod";
+import type { RequestLog } from "../../core/engine/request_log.ts";
+import { REQUEST_STREAM, REQUESTS } from "../../core/engine/subscription_orders.ts";
+import type { EventStore } from "../../core/ports/event_store.ts";
+import { defineOperation, type Operation, type OperationOutcome, refused } from "../../core/ports/operation.ts";
+import type { Subscriber } from "../../core/ports/subscriber.ts";
+import { type Ask, by, reason } from "./ask.ts";
+import { type DeadLetters, name } from "./dead_letters.ts";
+
+export type SubscriptionParts = {
+  readonly subscribers: readonly Subscriber[];
+  readonly letters: DeadLetters;
+  readonly requests: RequestLog;
+  readonly store: EventStore;
+  readonly ask: Ask;
+};
+
+const PAGE = 100;
+const NUMBER = z.string().regex(/^(0|[1-9][0-9]{0,14})$/, "expected a number").default("0").transform(Number);
+
+/** To look at subscriptions, hold them and let them go, pass an event by, and see who asked for what. */
+export function subscriptionOperations(parts: SubscriptionParts): readonly Operation[] {
+  return [listOf(parts), pauseOf(parts), resumeOf(parts), skipOf(parts), auditOf(parts)];
+}
+
+function listOf({ subscribers, letters, requests }: SubscriptionParts): Operation {
+  return defineOperation({
+    method: "GET",
+    path: "/operations/subscriptions",
+    summary: "Every subscription, whether it is paused, and what it has parked",
+    input: z.strictObject({}),
+    async run() {
+      await requests.refresh();
+      const items = await Promise.all(subscribers.map(async ({ name: subscription }) => {
+        const { pause } = requests.orders.of(subscription);
+        const parked = await Array.fromAsync(letters.all({ subscription }), ({ parked: { givenUp } }) => givenUp);
+        const given_up = parked.filter(Boolean).length;
+        const paused = pause === undefined ? null : { reason: pause.reason, at: pause.at, by: pause.by };
+        return { subscription, paused, parked: { given_up, retrying: parked.length - given_up } };
+      }));
+      return { is: "done", body: { items } };
+    },
+  });
+}
+
+function pauseOf({ letters, requests, ask }: SubscriptionParts): Operation {
+  return defineOperation({
+    method: "POST",
+    path: "/operations/subscriptions/pause",
+    summary: "Hold a subscription until it is resumed, over restarts too",
+    input: z.strictObject({ subscription: name, reason, by }),
+    async run({ by, ...data }, operator) {
+      const { subscription } = data;
+      if (letters.subscriber(subscription) === undefined) return unknown(subscription);
+      const asked = await ask({ ...operator, by }, async () => {
+        return requests.orders.of(subscription).pause === undefined ? { type: REQUESTS.paused, data } : undefined;
+      });
+      if (asked) return { is: "done", body: { subscription, paused: true } };
+      const { pause } = requests.orders.of(subscription);
+      return refused("conflict", `${subscription} was paused by ${pause?.by}: ${pause?.reason}`);
+    },
+  });
+}
+
+function resumeOf({ letters, requests, ask }: SubscriptionParts): Operation {
+  return defineOperation({
+    method: "POST",
+    path: "/operations/subscriptions/resume",
+    summary: "Let a paused subscription go on",
+    input: z.strictObject({ subscription: name, by }),
+    async run({ subscription, by }, operator) {
+      if (letters.subscriber(subscription) === undefined) return unknown(subscription);
+      const asked = await ask({ ...operator, by }, async () => {
+        const isPaused = requests.orders.of(subscription).pause !== undefined;
+        return isPaused ? { type: REQUESTS.resumed, data: { subscription } } : undefined;
+      });
+      if (!asked) return refused("conflict", `${subscription} is not paused`);
+      return { is: "done", body: { subscription, paused: false } };
+    },
+  });
+}
+
+function skipOf({ letters, ask }: SubscriptionParts): Operation {
+  return defineOperation({
+    method: "POST",
+    path: "/operations/dead-letters/skip",
+    summary: "Pass by the event at which an aggregate stopped, for good, and go on behind it",
+    input: z.strictObject({
+      subscription: name,
+      aggregate_type: name,
+      aggregate_id: name,
+      /** Of the event to pass by: that at which it stands. */
+      sequence_number: z.int().positive(),
+      reason,
+      by,
+    }),
+    async run({ by, sequence_number: from, ...which }, operator) {
+      const { subscription, aggregate_type: aggregateType, aggregate_id: aggregateId } = which;
+      let standsAt: number | undefined;
+      const asked = await ask({ ...operator, by }, async () => {
+        standsAt = (await letters.one(subscription, { aggregateType, aggregateId }))?.from;
+        return standsAt === from ? { type: REQUESTS.skipped, data: { ...which, from } } : undefined;
+      });
+      if (asked) return { is: "done", body: { ...which, skipped: from } };
+      return standsAt === undefined
+        ? refused("not_found", `${subscription} has not parked this aggregate`)
+        : refused("conflict", `It stands at event ${standsAt}, not at ${from}: look at that one first`);
+    },
+  });
+}
+
+function auditOf({ store }: SubscriptionParts): Operation {
+  return defineOperation({
+    method: "GET",
+    path: "/operations/audit",
+    summary: "Who asked for what, in order",
+    input: z.strictObject({ after: NUMBER }),
+    async run({ after }) {
+      const events = await store.read(REQUEST_STREAM, { after, limit: PAGE });
+      const items = events.map(({ sequenceNumber: number, eventType: request, data, timestamp, userId, ...rest }) => ({
+        number,
+        request,
+        ...data,
+        at: timestamp,
+        by: userId,
+        correlation_id: rest.correlationId,
+      }));
+      return { is: "done", body: { items, next: events.length < PAGE ? null : String(items.at(-1)?.number) } };
+    },
+  });
+}
+
+function unknown(subscription: string): OperationOutcome {
+  return refused("not_found", `There is no subscription ${subscription}`);
+}
