@@ -26,6 +26,11 @@ const LINES = [
   /14\. .+ Idempotency-Key: key-\w+ \{"type":"Deposit","amount":20\} -> 200 the first answer again/,
   /15\. .+: 2 x POST .+"amount":80\} -> 200 and 422 one is refused: balance is 40, amount is 80$/,
   /16\. .+: GET \/accounts\/demo-\w+ -> 200 \{"id":"demo-\w+","owner":"Ada","balance":40,"version":3\}$/,
+  /^17\. .+: POST \/parcels\/demo-\w+ \{"type":"SendParcel","to":"Ada"\} -> 201 ParcelSent, version 1$/,
+  /^18\. .+: GET \/views\/parcel_read_model\/demo-\w+ -> 503 The view has stopped before the write you ask for$/,
+  /^19\. .+: GET \/operations\/dead-letters\?.+ -> 200 parcel_read_model_v1 at event 1: Error: broken on purpose$/,
+  /^20\. .+: POST \/operations\/dead-letters\/redrive \{.+ -> 200 1 is tried$/,
+  /^21\. .+: GET \/views\/parcel_read_model\/demo-\w+ -> 200 \{.*"to":"Ada".*\}$/,
 ];
 
 describe("the demo", () => {

@@ -1,4 +1,5 @@
-import { type Answer, type Expected, Teller } from "./teller.ts";
+import { accepted, idOf, itemsOf, problem, requireEqual, said } from "./expected.ts";
+import type { Answer, Teller } from "./teller.ts";
 
 /** What the story made, for whoever wants to look at it afterwards. */
 export type Told = { readonly orderId: string; readonly customerId: string; readonly accountId: string };
@@ -10,9 +11,8 @@ const ITEMS = [
   { product_id: "0c8d0d4e-8f1b-4b7e-a2a5-7d7c9a1f2b22", quantity: 1 },
 ];
 
-/** The whole story of the service, told to `say` a line a step. Throws an `Error` that names a step gone wrong. */
-export async function tell(url: string, say: (line: string) => void): Promise<Told> {
-  const teller = new Teller(url, say);
+/** The whole story of the service, a line a step. Throws an `Error` that names a step gone wrong. */
+export async function tell(teller: Teller): Promise<Told> {
   const customerId = await register(teller);
   const orderId = await order(teller, customerId);
   const delivered = await fulfil({ teller, id: orderId });
@@ -133,42 +133,4 @@ async function race({ teller, id }: Step): Promise<void> {
       return JSON.stringify(body);
     }),
   );
-}
-
-function accepted(status: 200 | 201, type: string, version: number): Expected {
-  return {
-    status,
-    shows({ body }) {
-      const [event] = Array.isArray(body.events) ? body.events : [];
-      requireEqual([event?.event_type, body.version], [type, version]);
-      return `${type}, version ${version}`;
-    },
-  };
-}
-
-function said(shows: Expected["shows"]): Expected {
-  return { status: 200, shows };
-}
-
-function problem(type: string, shows: Expected["shows"]): Expected {
-  return {
-    status: 422,
-    shows(answer) {
-      requireEqual(answer.body.type, type);
-      return shows(answer);
-    },
-  };
-}
-
-function itemsOf({ items }: Answer["body"]): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(items) ? items : [];
-}
-
-function idOf({ body }: Answer): string {
-  return String(body.id);
-}
-
-function requireEqual(found: unknown, expected: unknown): void {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
-  if (left !== right) throw new Error(`expected ${right}, found ${left}`);
 }

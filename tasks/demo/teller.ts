@@ -3,6 +3,7 @@ export type Request = {
   readonly path: string;
   readonly body?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly door?: "operator";
 };
 
 export type Answer = {
@@ -15,16 +16,24 @@ export type Answer = {
 export type Expected = { readonly status: number; readonly shows: (answer: Answer) => string };
 
 const ANSWER_WITHIN_MS = 30_000;
+const LOOK_MS = 50;
 
 /** Makes requests, tells each in one line, and holds the answers against what was expected. */
 export class Teller {
   readonly #url: string;
+  readonly #operatorUrl: string;
   readonly #say: (line: string) => void;
   #steps = 0;
 
-  constructor(url: string, say: (line: string) => void) {
+  /** Without an operator's URL no request is for that door. */
+  constructor(url: string, { operatorUrl = url, say }: { operatorUrl?: string; say: (line: string) => void }) {
     this.#url = url.replace(/\/+$/, "");
+    this.#operatorUrl = operatorUrl;
     this.#say = say;
+  }
+
+  say(line: string): void {
+    this.#say(line);
   }
 
   /** Throws an `Error` that names the step when the service does not answer as expected. */
@@ -59,9 +68,18 @@ export class Teller {
     this.#say(`${line} -> ${statuses.join(" and ")} ${shows(second)}`);
   }
 
-  async send({ method, path, body, headers = {} }: Request): Promise<Answer> {
+  /** Asks, and asks again, until the answer is as it should be. */
+  async until(request: Request, holds: (body: Answer["body"]) => boolean): Promise<void> {
+    const began = performance.now();
+    while (!holds((await this.send(request)).body)) {
+      if (performance.now() - began > ANSWER_WITHIN_MS) throw new Error(`The demo waited for ${spelled(request)}`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  async send({ method, path, body, headers = {}, door }: Request): Promise<Answer> {
     const json = body === undefined ? {} : { "content-type": "application/json" };
-    const response = await fetch(this.#url + path, {
+    const response = await fetch((door === "operator" ? this.#operatorUrl : this.#url) + path, {
       method,
       headers: { ...json, ...headers },
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),

@@ -1,6 +1,6 @@
 import { repositoryPath } from "./repository_path.ts";
 
-const DEFAULT_EXPORTS = /^(tests\/(.+\/)?)?(modules|plugins)\/[^/]+\/mod\.ts$/;
+const DEFAULT_EXPORTS = /^((tests|tasks)\/(.+\/)?)?(modules|plugins)\/[^/]+\/mod\.ts$/;
 /** Deno loads a lint plugin by its default export. */
 const LINT_PLUGIN = "tasks/lint/house.ts";
 const IGNORE = /^\s*deno-lint-ignore(?:-file)?(?![\w-])([^]*)$/;

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { tell } from "../../tasks/demo/story.ts";
+import { Teller } from "../../tasks/demo/teller.ts";
 import { printedSeed } from "../service/chance.ts";
 import { Journal, readHistories } from "../service/journal.ts";
 import { moment } from "../service/program.ts";
@@ -42,10 +43,11 @@ describe("copies of the service on one cluster store", () => {
     const [first, second] = copies.services;
     let lines = 0;
     let killed: Promise<unknown> = Promise.resolve();
-    await tell(first.url, () => {
+    const say = () => {
       lines += 1;
       if (lines === KILLED_AT_LINE) killed = second.end("SIGKILL");
-    });
+    };
+    await tell(new Teller(first.url, { say }));
     await killed;
     assert(lines > KILLED_AT_LINE, `expected the story to go on, found its end at line ${lines}`);
   });

@@ -1,0 +1,76 @@
+import { type Command, type Options, required, runCommand } from "./operations/command.ts";
+import { type Answered, type Door, Refusal } from "./operations/door.ts";
+
+/**
+ * What subscriptions have parked, at the operator's door of a running service. `redrive` tells what it would do; with
+ * `--yes` it has it done and tells how far it is.
+ */
+const USAGE = "list, show, stats, redrive, skip, status or cancel, with --subscription= --aggregate=TYPE/ID " +
+  "--event-type= --error= to say which; redrive: --per-second= --yes; skip: --at= --reason=; --by= says who asks";
+const LETTERS = "/operations/dead-letters";
+const LOOK_MS = 500;
+
+const commands: Readonly<Record<string, Command>> = {
+  async list(door, { options }) {
+    const { limit, after } = options as Record<string, string | undefined>;
+    const { items, next } = await door.get(LETTERS, { ...filterOf(options), limit, after });
+    if (next !== null) console.error(`more: --after=${next}`);
+    return items as Answered[];
+  },
+  show: (door, { options }) =>
+    door.get(`${LETTERS}/entry`, { subscription: required(options, "subscription"), ...one(options) }),
+  stats: (door, { options }) => door.get(`${LETTERS}/statistics`, filterOf(options)),
+  redrive,
+  async skip(door, { options }) {
+    const at = Number(required(options, "at"));
+    const which = { subscription: required(options, "subscription"), ...one(options), sequence_number: at };
+    return await door.post(`${LETTERS}/skip`, { ...which, reason: required(options, "reason"), ...asker(options) });
+  },
+  status: async (door) => told(await door.get(`${LETTERS}/redrive`)),
+  cancel: (door, { options }) => door.post(`${LETTERS}/redrive/cancel`, asker(options)),
+};
+
+async function* redrive(door: Door, { options }: { options: Options }): AsyncGenerator<Answered, void> {
+  const perSecond = options["per-second"];
+  const rate = perSecond === undefined ? {} : { per_second: Number(perSecond) };
+  const isMeant = options.yes === true;
+  const request = { ...filterOf(options), ...rate, ...asker(options), dry_run: !isMeant };
+  const { first, ...answer } = await door.post(`${LETTERS}/redrive`, request);
+  yield answer;
+  if (!isMeant) {
+    yield* first as Answered[];
+    return console.error("Nothing was done; with --yes it is");
+  }
+  for (let running = true; running;) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const progress = await door.get(`${LETTERS}/redrive`);
+    running = progress.running === true;
+    yield told(progress);
+  }
+}
+
+function told({ running, redrive }: Answered): Answered {
+  const { waiting, recovered, failed_again, total } = redrive as Answered ?? {};
+  return redrive === null ? { running } : { running, waiting, recovered, failed_again, total };
+}
+
+function filterOf(options: Options) {
+  const { subscription, error } = options as Record<string, string | undefined>;
+  const which = options.aggregate === undefined ? {} : one(options);
+  return { subscription, error, event_type: options["event-type"] as string | undefined, ...which };
+}
+
+function one(options: Options) {
+  const [, aggregate_type, aggregate_id] = /^([^/]+)\/(.+)$/.exec(required(options, "aggregate")) ?? [];
+  if (aggregate_type === undefined || aggregate_id === undefined) throw new Refusal("expected --aggregate=TYPE/ID");
+  return { aggregate_type, aggregate_id };
+}
+
+function asker({ by }: Options) {
+  return { by: by ?? Deno.env.get("USER") ?? "operator" };
+}
+
+await runCommand(commands, {
+  options: ["subscription", "aggregate", "event-type", "error", "limit", "after", "per-second", "at", "reason", "by"],
+  usage: USAGE,
+});

@@ -1,0 +1,106 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import deno from "../../deno.json" with { type: "json" };
+import { until } from "../contract/surroundings.ts";
+import { run } from "./program.ts";
+import { assertStatus, type Service, startService, temporaryDirectory } from "./service.ts";
+
+const SUBSCRIPTION = "parcel_read_model_v1";
+const WHICH = [`--subscription=${SUBSCRIPTION}`, "--aggregate=parcel/p-1"];
+
+describe("deno task dlq and deno task subscriptions", () => {
+  it("show what is parked, have it tried again and skipped, and hold a subscription", async () => {
+    await using directory = await temporaryDirectory();
+    const modules = `${directory.path}/modules`;
+    await Deno.mkdir(`${modules}/parcel`, { recursive: true });
+    await Deno.copyFile("tasks/demo/modules/parcel/mod.ts", `${modules}/parcel/mod.ts`);
+    await Deno.writeTextFile(`${modules}/parcel/broken`, "");
+    await using service = await startService({ directory: directory.path, modules });
+    for (const id of ["p-1", "p-2"]) {
+      assertStatus(await service.post(`/parcels/${id}`, { type: "SendParcel", to: "Ada" }), 201);
+    }
+    await until(async () => (await dlq(service, "stats")).stdout.includes("total: 2"));
+    assertMatch(
+      (await dlq(service, "list")).stdout,
+      /^subscription +aggregate_type .+\n.+ p-1 .+ broken on purpose .+\n/,
+    );
+    assertStringIncludes((await dlq(service, "show", ...WHICH)).stdout, '"event_data":{"to":"Ada"}');
+    const dry = await dlq(service, "redrive", ...WHICH);
+    assertEquals([dry.code, dry.stderr], [0, "Nothing was done; with --yes it is\n"]);
+    await Deno.remove(`${modules}/parcel/broken`);
+    const done = await dlq(service, "redrive", ...WHICH, "--yes", "--json");
+    assertEquals(JSON.parse(done.stdout.trim().split("\n").at(-1) ?? ""), {
+      running: false,
+      waiting: 0,
+      recovered: 1,
+      failed_again: 0,
+      total: 1,
+    });
+    assertEquals((await service.get("/views/parcel_read_model/p-1")).body.to, "Ada");
+    const skipped = await dlq(
+      service,
+      "skip",
+      WHICH[0] ?? "",
+      "--aggregate=parcel/p-2",
+      "--at=1",
+      "--reason=sent twice",
+    );
+    assertEquals(skipped.code, 0, skipped.stderr);
+    await until(async () => (await dlq(service, "list")).stdout === "none\n");
+
+    assertEquals((await subscriptions(service, "pause", SUBSCRIPTION, "--reason=a deploy", "--by=ada")).code, 0);
+    assertMatch(
+      (await subscriptions(service, "list")).stdout,
+      /parcel_read_model_v1 +\{"reason":"a deploy",.+"by":"ada"\}/,
+    );
+    assertEquals((await subscriptions(service, "resume", SUBSCRIPTION)).code, 0);
+    assertMatch((await subscriptions(service, "audit")).stdout, / ada +\$subscription_paused .+"a deploy"/);
+  });
+
+  it("say in one line why they cannot, and end with 1", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path });
+    const refusals: readonly (readonly [readonly string[], RegExp])[] = [
+      [["redrive", "--subscription=nobody", "--yes"], /There is no subscription nobody/],
+      [["redrive", "--yes"], /Nothing that is parked is meant/],
+      [["show", ...WHICH], /parcel_read_model_v1 has not parked this aggregate/],
+      [["show", "--subscription=x", "--aggregate=y"], /expected --aggregate=TYPE\/ID/],
+      [["skip", ...WHICH, "--at=1"], /expected --reason=/],
+      [["skip", ...WHICH, "--at=one", "--reason=x"], /#\/sequence_number /],
+      [["cancel"], /No redrive is under way/],
+      [["nonsense"], /expected list, show, stats/],
+      [["list", "--nonsense=1"], /Unknown option '--nonsense'/],
+    ];
+    for (const [args, reason] of refusals) {
+      const { code, stdout, stderr } = await dlq(service, ...args);
+      assertEquals([code, stdout, stderr.split("\n").length], [1, "", 2], stderr);
+      assertMatch(stderr, reason);
+    }
+    const { code, stderr } = await subscriptions(service, "pause", "nobody", "--reason=x");
+    assertEquals([code, stderr.includes("There is no subscription nobody")], [1, true]);
+  });
+
+  it("say that nobody answers", async () => {
+    const nobody = { operatorUrl: "http://127.0.0.1:9" };
+    const { code, stderr } = await dlq(nobody, "list");
+    assertEquals([code, stderr], [
+      1,
+      "annals: Nobody answers at http://127.0.0.1:9: start the service, or name its operator's door with --url=\n",
+    ]);
+  });
+});
+
+type At = Pick<Service, "operatorUrl">;
+
+function dlq(service: At, ...args: string[]) {
+  return task("dlq", service, args);
+}
+
+function subscriptions(service: At, ...args: string[]) {
+  return task("subscriptions", service, args);
+}
+
+function task(name: "dlq" | "subscriptions", { operatorUrl }: At, options: readonly string[]) {
+  const [command = "", ...args] = deno.tasks[name].command.split(" ");
+  return run(command, { args: [...args, ...options, `--url=${operatorUrl}`], environment: Deno.env.toObject() });
+}
