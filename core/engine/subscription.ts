@@ -94,8 +94,7 @@ export class Subscription {
     const { runtime, log, policy, requests } = this.#parts;
     while (!signal.aborted) {
       try {
-        const waitMs = this.#breaker.waitMs();
-        if (waitMs > 0) await runtime.sleep(waitMs, { signal });
+        for (let ms = this.#breaker.waitMs(); ms > 0; ms = this.#breaker.waitMs()) await runtime.sleep(ms, { signal });
         await requests.refresh();
         if (await this.#pausedUntilAsked(signal)) continue;
         await this.#resume();
@@ -107,6 +106,7 @@ export class Subscription {
         this.#waitingFor = error.message;
         if (this.#failures === 1) log.warn("A subscription waits", { subscription: this.name, reason: error.message });
         if (!(error instanceof Superseded)) this.#breaker.failed();
+        if (this.#breaker.state === "open") continue;
         await runtime.sleep(backoffMs(this.#failures, runtime, policy), { signal }).catch(() => {});
       }
     }

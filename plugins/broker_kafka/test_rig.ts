@@ -1,9 +1,10 @@
 import { Kafka, logLevel } from "kafkajs";
-import type { KafkaTimes, StoredRecord } from "./kafka_client.ts";
+import { Unavailable } from "../../core/ports/event_store.ts";
+import type { KafkaClient, KafkaTimes, StoredRecord } from "./kafka_client.ts";
 import { KafkaBroker } from "./kafka_broker.ts";
 import { partitionOf } from "./partitions.ts";
 import { createSender } from "./sender.ts";
-import { keptLog, realRuntime } from "../../tests/contract/surroundings.ts";
+import { keptLog, realRuntime, until } from "../../tests/contract/surroundings.ts";
 import { brokerAddress, type CLIENTS, messageOf, openTestClient, SETTINGS, uniqueTopic } from "./test_kafka.ts";
 import { Topics } from "./topics.ts";
 
@@ -24,6 +25,7 @@ export async function openRig(name: keyof typeof CLIENTS, options: RigOptions = 
   const sender = createSender({ ...parts, topics, partitions, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
   const broker = new KafkaBroker({ ...parts, topics, names: new Set(topicNames) });
   await topics.start();
+  for (const name of topicNames) await until(() => isLed(client, name));
   const sequences = new Map<string, number>();
   const [topic = "", otherTopic = ""] = topicNames;
   return {
@@ -31,7 +33,8 @@ export async function openRig(name: keyof typeof CLIENTS, options: RigOptions = 
     async publish(name: string, key: string, count: number): Promise<void> {
       const last = sequences.get(`${name}/${key}`) ?? 0;
       sequences.set(`${name}/${key}`, last + count);
-      await sender.send(name, Array.from({ length: count }, (_, at) => messageOf(key, last + at + 1)));
+      const messages = Array.from({ length: count }, (_, at) => messageOf(key, last + at + 1));
+      await until(() => orUnavailable(sender.send(name, messages)));
     },
     /** Of the first topic, as the broker has them. */
     async stored(key: string): Promise<readonly StoredRecord[]> {
@@ -55,6 +58,24 @@ export async function openRig(name: keyof typeof CLIENTS, options: RigOptions = 
       await client.close();
     },
   };
+}
+
+/** A broker that has just been made the leader of a partition may not know it yet. */
+async function isLed(client: KafkaClient, topic: string): Promise<boolean> {
+  const reader = await client.openReader();
+  try {
+    return await reader.offsets(topic).then(() => true, () => false);
+  } finally {
+    reader.close();
+  }
+}
+
+/** Whether it was done: what was not is done again, as a subscription does. */
+function orUnavailable(work: Promise<unknown>): Promise<boolean> {
+  return work.then(() => true, (error: unknown) => {
+    if (error instanceof Unavailable) return false;
+    throw error;
+  });
 }
 
 async function deleteTopic(topic: string): Promise<void> {

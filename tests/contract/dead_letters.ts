@@ -103,10 +103,15 @@ function redriving(open: () => Promise<DeadLetterStore>): void {
     assertProblem(await service.send(REDRIVE, { operator: true, body: slowly }), 409, "operation_refused");
     assertEquals((await service.send(`${REDRIVE}/cancel`, { operator: true, body: {} })).body.cancelled, true);
     assertProblem(await service.send(`${REDRIVE}/cancel`, { operator: true, body: {} }), 409, "operation_refused");
+    const failedAt = async () =>
+      new Map((await parkedFor(service)).map((each) => [each.aggregate_id, each.last_failed_at]));
+    await until(async () => (await failedAt()).size === 3);
+    const before = await failedAt();
     const one = { aggregate_id: "b", dry_run: false };
     assertEquals((await service.send(REDRIVE, { operator: true, body: one })).body.total, 1);
-    await until(async () => (await progressOf(service)).redrive.failed_again === 1);
-    await until(async () => (await lettersOf(service)).length === 3);
+    await until(async () => (await failedAt()).size === 3 && (await failedAt()).get("b") !== before.get("b"));
+    assertEquals((await progressOf(service)).redrive.failed_again, 1);
+    for (const id of ["a", "c"]) assertEquals((await failedAt()).get(id), before.get(id));
   });
 }
 

@@ -48,6 +48,7 @@ export type RigOptions = {
   readonly storage?: MemoryStorage;
   readonly streamer?: boolean;
   readonly runtime?: Runtime;
+  readonly environment?: Readonly<Record<string, string>>;
   /** Besides those of every rig. */
   readonly plugins?: readonly Plugin[];
 };
@@ -56,7 +57,7 @@ export const ANONYMOUS = { sub: "anonymous", claims: {} };
 
 export async function openRig(options: RigOptions): Promise<Rig> {
   const { modules, storage = createMemoryStorage(), streamer = true, runtime = systemRuntime } = options;
-  const { plugins: more = [] } = options;
+  const { plugins: more = [], environment = {} } = options;
   const lines: LogLine[] = [];
   const plugins = [
     keptLog(lines),
@@ -66,7 +67,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     ...more,
     ...(streamer ? [cdcStreamer] : []),
   ];
-  const app = await startApp({ plugins, environment: {}, runtime });
+  const app = await startApp({ plugins, environment, runtime });
   const bus = app.service(commandBusRef);
   const registry = app.service(registryRef);
   return {

@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { virtualRuntime } from "annals/testing";
+import { parkedOf } from "../../tests/contract/read_model_samples.ts";
+import { Parking } from "./parking.ts";
+import { RETRY_POLICIES } from "./retry.ts";
+import type { Orders } from "./subscription_orders.ts";
+
+const NOTHING: Orders = { number: 0, pause: undefined, redrive: null, skips: new Map() };
+
+function openParking(...ids: readonly string[]) {
+  const runtime = virtualRuntime({ seed: 1 });
+  const parking = new Parking(runtime, RETRY_POLICIES.default);
+  const parked = ids.map((id, at) => parkedOf(id, { request: 0, firstFailedAt: `2026-11-21T10:00:0${at}.000Z` }));
+  parking.begin(parked, { fresh: false });
+  return { runtime, parking };
+}
+
+function redrive(number: number, perSecond: number): Orders {
+  const request = { requestedAt: "2026-11-21T11:00:00.000Z", requestedBy: "ada" };
+  return { ...NOTHING, number, redrive: { number, filter: {}, perSecond, total: 3, ...request } };
+}
+
+describe("what operators ask of parked aggregates", () => {
+  it("is due one after the other at the rate of the redrive, the longest waiting first", async () => {
+    const { runtime, parking } = openParking("a", "b", "c");
+    assertEquals(parking.waitMs(), Infinity);
+    parking.obey(redrive(4, 2));
+    const tried: unknown[] = [];
+    for (let at = 0; at < 3; at += 1) {
+      const due = parking.due();
+      tried.push([due?.aggregateId, due?.attempts, due?.request]);
+      if (due !== undefined) parking.free(due);
+      assertEquals(parking.due(), undefined);
+      if (at < 2) await runtime.advance(parking.waitMs());
+      assertEquals(runtime.monotonicMs(), Math.min(at + 1, 2) * 500);
+    }
+    assertEquals(tried, [["a", 0, 4], ["b", 0, 4], ["c", 0, 4]]);
+  });
+
+  it("is not asked again of what was tried for that request", () => {
+    const { parking } = openParking("a");
+    parking.obey(redrive(4, 2));
+    const due = parking.due();
+    parking.hold({ ...parkedOf("a"), ...due, attempts: 3, givenUp: true });
+    parking.obey(redrive(4, 2));
+    assertEquals(parking.due(), undefined);
+    parking.obey(redrive(5, 2));
+    assertEquals(parking.due()?.request, 5);
+  });
+
+  it("passes by the event that was looked at, and none that it stands at since", () => {
+    const { parking } = openParking("a", "b");
+    const skip = (from: number) => ({ number: 3, from });
+    parking.obey({ ...NOTHING, number: 3, skips: new Map([["counter/a", skip(2)], ["counter/b", skip(1)]]) });
+    assertEquals([parking.due()?.aggregateId, parking.due()?.from], ["a", 3]);
+    parking.free(parkedOf("a"));
+    assertEquals(parking.due(), undefined);
+  });
+});
