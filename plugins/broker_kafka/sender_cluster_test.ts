@@ -69,7 +69,7 @@ function recovers(name: keyof typeof CLIENTS): void {
     await using rig = await openRig(name);
     await rig.publish(rig.topic, "a", 3);
     await rig.deleteTopic();
-    await assertRejects(() => rig.publish(rig.topic, "a", 1), Unavailable);
+    await assertRejects(() => rig.sender.send(rig.topic, [messageOf("a", 4)]), Unavailable);
     const sent = async () => {
       const messages: readonly TopicMessage[] = [messageOf("a", 5)];
       for (let tries = 0; tries < 100; tries++) {

@@ -14,9 +14,9 @@ export function keptLog(): Log & { readonly lines: LogLine[] } {
 }
 
 const LOOK_MS = 20;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
-/** Resolves once it holds, for what tells nobody when it does; rejects after `withinMs`, half a minute if left out. */
+/** Resolves once it holds, for what tells nobody when it does; rejects after `withinMs`, a minute if left out. */
 export async function until(holds: () => boolean | Promise<boolean>, withinMs = PATIENCE_MS): Promise<void> {
   const began = performance.now();
   while (!await holds()) {
