@@ -5,6 +5,7 @@ import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
 import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
+import handlers from "./plugins/handlers/mod.ts";
 import http, { httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
@@ -13,6 +14,7 @@ import publisher from "./plugins/publisher/mod.ts";
 import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
+import webhook from "./plugins/webhook/mod.ts";
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -25,7 +27,17 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const plugins = [logging, metrics, ...await dataPlugins(environment), kernel(modules), cdcStreamer, operations, http];
+  const plugins = [
+    logging,
+    metrics,
+    ...await dataPlugins(environment),
+    kernel(modules),
+    webhook,
+    handlers,
+    cdcStreamer,
+    operations,
+    http,
+  ];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);

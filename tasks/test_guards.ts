@@ -3,6 +3,7 @@ import { auditGuards } from "../tests/guards/audit_guards.ts";
 import { changeLogGuards } from "../tests/guards/change_log_guards.ts";
 import { clusterGuards } from "../tests/guards/cluster_guards.ts";
 import { deadLetterGuards } from "../tests/guards/dead_letter_guards.ts";
+import { handlerGuards } from "../tests/guards/handler_guards.ts";
 import { feedGuards } from "../tests/guards/feed_guards.ts";
 import { type Guard, guards } from "../tests/guards/guards.ts";
 import { kafkaGuards } from "../tests/guards/kafka_guards.ts";
@@ -40,17 +41,19 @@ const { values: { only, cluster, scylla, kafka, show } } = parseArgs({
   },
 });
 const onServer = cluster || scylla !== undefined || kafka !== undefined;
-const chosen = [
-  ...guards,
-  ...clusterGuards,
-  ...feedGuards,
-  ...auditGuards,
-  ...changeLogGuards,
-  ...kafkaGuards,
-  ...deadLetterGuards,
-].filter((
-  { promise, file, test },
-) => NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only)));
+const all = [
+  guards,
+  clusterGuards,
+  feedGuards,
+  auditGuards,
+  changeLogGuards,
+  kafkaGuards,
+  deadLetterGuards,
+  handlerGuards,
+].flat();
+const chosen = all.filter(({ promise, file, test }) =>
+  NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only))
+);
 if (chosen.length === 0) {
   console.error(`expected guards with "${only}", found none${onServer ? "" : " that need no server: try --cluster"}`);
   Deno.exit(1);

@@ -1,6 +1,6 @@
 import type { Fields } from "../../core/model/message.ts";
 import type { DocumentWrite, KnownDocument, StoredDocument } from "../../core/ports/read_models.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import type { List } from "./index_rows.ts";
 import { allRows } from "./rows.ts";
 import type { CqlSession, ReadOptions } from "./session.ts";

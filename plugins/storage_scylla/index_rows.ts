@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Fields } from "../../core/model/message.ts";
 import type { Index } from "../../core/model/projection.ts";
 import type { KnownDocument } from "../../core/ports/read_models.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import type { CqlSession, Statement } from "./session.ts";
 import { toText } from "../../core/engine/stored_text.ts";
 import { toKey } from "./text.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { NO_PROGRESS, readModel } from "../../tests/contract/read_model_samples.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import { IndexRows, listOf } from "./index_rows.ts";
 import { OneStreamDocuments } from "./one_stream_documents.ts";
 import type { CqlSession, Statement } from "./session.ts";

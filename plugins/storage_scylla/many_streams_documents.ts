@@ -1,6 +1,6 @@
 import type { DocumentWrite } from "../../core/ports/read_models.ts";
 import { DocumentReader, type Documents, type Stored, toCell } from "./documents.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import type { IndexRows, List } from "./index_rows.ts";
 import { allRows } from "./rows.ts";
 import { CqlError, type CqlSession } from "./session.ts";

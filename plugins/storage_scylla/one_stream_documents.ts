@@ -1,6 +1,6 @@
 import type { DocumentWrite } from "../../core/ports/read_models.ts";
 import { DocumentReader, type Documents, DOCUMENTS_IN_FLIGHT, type Stored, toCell } from "./documents.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import type { IndexRows, List } from "./index_rows.ts";
 import type { CqlSession } from "./session.ts";
 import { toKey } from "./text.ts";

@@ -4,7 +4,7 @@ import { pageOfParked, placeOfParked } from "../../core/ports/parked_cursor.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Feed } from "./feed/feed.ts";
 import { readWatermark } from "./feed/watermarks.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import type { Leases } from "./leases.ts";
 import { ParkedRows } from "./parked_rows.ts";
 import type { CqlSession } from "./session.ts";

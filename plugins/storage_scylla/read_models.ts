@@ -1,7 +1,7 @@
 import type { DocumentWrite, Find, ReadModel, ReadModels } from "../../core/ports/read_models.ts";
 import { findAll, findIndexed } from "./document_lists.ts";
 import { type Documents, DOCUMENTS_IN_FLIGHT, type Stored, whereThere } from "./documents.ts";
-import { inFlight } from "./in_flight.ts";
+import { inFlight } from "../../core/engine/in_flight.ts";
 import { IndexRows, type List, listOf } from "./index_rows.ts";
 import { ManyStreamsDocuments } from "./many_streams_documents.ts";
 import type { CreateTable } from "./migrations.ts";

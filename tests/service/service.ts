@@ -127,8 +127,9 @@ export async function runService(options: Options): Promise<Exit> {
 
 /** This process's environment without what configures a service. */
 export function surroundings(): Record<string, string> {
-  const names = "HOST|PORT|METRICS_PORT|AUTH|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|EVENT_SOURCE|REDPANDA_BROKERS";
-  const configured = new RegExp(`^(${names}|(SCYLLA|KAFKA)_.*|(DATA|MODULES)_DIR|.*_LIMIT.*)$`);
+  const names = "HOST|PORT|METRICS_PORT|AUTH|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|EVENT_SOURCE|REDPANDA_BROKERS|" +
+    "RETRY_POLICY|BREAKER_MS";
+  const configured = new RegExp(`^(${names}|(SCYLLA|KAFKA|WEBHOOK)_.*|(DATA|MODULES)_DIR|.*_LIMIT.*)$`);
   return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !configured.test(name)));
 }
 

@@ -1,5 +1,5 @@
 import { type EventStore, type RecordedEvent, streamKey } from "../../../core/ports/event_store.ts";
-import { inFlight } from "../in_flight.ts";
+import { inFlight } from "../../../core/engine/in_flight.ts";
 import type { CqlSession } from "../session.ts";
 import type { DirtyQueue, Taken } from "./dirty_queue.ts";
 import { nextAfter } from "./gate.ts";

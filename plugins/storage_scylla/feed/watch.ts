@@ -6,7 +6,7 @@ import {
   Unavailable,
 } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
-import { inFlight } from "../in_flight.ts";
+import { inFlight } from "../../../core/engine/in_flight.ts";
 import type { Announcement } from "./announced.ts";
 import { Bell } from "../../../core/engine/bell.ts";
 import { Poll, type PollParts } from "./poll.ts";

@@ -1,5 +1,5 @@
 import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
-import { inFlight } from "../in_flight.ts";
+import { inFlight } from "../../../core/engine/in_flight.ts";
 import type { CqlSession } from "../session.ts";
 import { toText } from "../../../core/engine/stored_text.ts";
 

@@ -1,0 +1,56 @@
+import type { Guard } from "./guards.ts";
+
+const HANDLERS = "tests/engine/handlers_test.ts";
+
+/** What keeps the promises of work in the outside world. */
+export const handlerGuards: readonly Guard[] = [
+  {
+    promise: "an event has the same key at every try",
+    file: "core/engine/handling.ts",
+    find: "const idempotencyKey = `${this.#handler.name}:${event.eventId}`;",
+    replace: "const idempotencyKey = `${this.#handler.name}:${event.eventId}${performance.now()}`;",
+    test: HANDLERS,
+  },
+  {
+    promise: "what was handled is not handled again because something behind it waits",
+    file: "core/engine/handling.ts",
+    find: "|| handled.has(event.eventId)",
+    replace: "",
+    test: HANDLERS,
+  },
+  {
+    promise: "an outage of the outside parks nothing",
+    file: "core/engine/handling.ts",
+    find: "if (error instanceof Unavailable) throw error;",
+    replace: "",
+    test: HANDLERS,
+  },
+  {
+    promise: "later events of an aggregate wait for the one that failed",
+    file: "core/engine/handling.ts",
+    find: "          failed.push({ event, error });\n          return;",
+    replace: "          failed.push({ event, error });",
+    test: "tests/engine/handlers_test.ts",
+  },
+  {
+    promise: "a handler that hangs is given up",
+    file: "core/engine/handling.ts",
+    find: "await Promise.race([work(signal), late]);",
+    replace: "await work(signal);",
+    test: HANDLERS,
+  },
+  {
+    promise: "a webhook follows no redirect",
+    file: "plugins/webhook/order_shipped.ts",
+    find: 'redirect: "manual",',
+    replace: "",
+    test: "tests/service/webhook_test.ts",
+  },
+  {
+    promise: "a webhook goes to an allowed host only",
+    file: "plugins/webhook/mod.ts",
+    find: "if (hosts.includes(hostname)) return;",
+    replace: "return;",
+    test: "tests/service/webhook_test.ts",
+  },
+];

@@ -1,0 +1,99 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { createHmac } from "node:crypto";
+import { describe, it } from "@std/testing/bdd";
+import { until } from "../contract/surroundings.ts";
+import { assertStatus, runService, type Service, startService, temporaryDirectory } from "./service.ts";
+
+const SECRET = "a secret of the receiver";
+const UUID = "6f1a3c55-4d0e-4a43-9d0a-2f0f0b8a1c11";
+const LETTERS = "/operations/dead-letters";
+
+/** A server that answers as it is told to, and keeps what it took. */
+function openReceiver() {
+  const taken: { readonly headers: Headers; readonly text: string }[] = [];
+  const answers: number[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const text = await request.text();
+    const status = answers.shift() ?? 204;
+    if (status === 204) taken.push({ headers: request.headers, text });
+    return new Response(null, { status, ...(status === 302 ? { headers: { location: "/elsewhere" } } : {}) });
+  });
+  const environment = {
+    WEBHOOK_URL: `http://127.0.0.1:${server.addr.port}/hook`,
+    WEBHOOK_ALLOWED_HOSTS: "example.com, 127.0.0.1",
+    WEBHOOK_SECRET: SECRET,
+  };
+  return { taken, answers, environment, [Symbol.asyncDispose]: () => server.shutdown() };
+}
+
+async function ship(service: Service): Promise<string> {
+  const items = [{ product_id: UUID, quantity: 1 }];
+  const created = await service.post("/orders", { type: "CreateOrder", customer_id: UUID, items });
+  const id = String(assertStatus(created, 201).body.id);
+  assertStatus(await service.post(`/orders/${id}`, { type: "ConfirmOrder" }), 200);
+  const shipping = { type: "ShipOrder", tracking_number: "T-1", carrier: "Post" };
+  assertStatus(await service.post(`/orders/${id}`, shipping), 200);
+  return id;
+}
+
+describe("the webhook", () => {
+  it("tells of each shipped order once, signed, and goes on after the receiver was away", async () => {
+    await using directory = await temporaryDirectory();
+    await using receiver = openReceiver();
+    const { taken, answers, environment } = receiver;
+    await using service = await startService({ directory: directory.path, environment });
+    answers.push(500, 429);
+    const id = await ship(service);
+    await until(() => taken.length === 1);
+    const [{ headers, text } = { headers: new Headers(), text: "" }] = taken;
+    const { order_id, tracking_number, sequence_number } = JSON.parse(text);
+    assertEquals([order_id, tracking_number, sequence_number, answers], [id, "T-1", 3, []]);
+    const key = headers.get("idempotency-key");
+    assertEquals(headers.get("webhook-id"), key);
+    const signed = `${key}.${headers.get("webhook-timestamp")}.${text}`;
+    assertEquals(
+      headers.get("webhook-signature"),
+      `v1,${createHmac("sha256", SECRET).update(signed).digest("base64")}`,
+    );
+    await ship(service);
+    await until(() => taken.length === 2);
+    assertEquals(taken[1]?.headers.get("idempotency-key") === key, false);
+  });
+
+  it("parks an order whose answer says no, follows no redirect, and leaves the others alone", async () => {
+    await using directory = await temporaryDirectory();
+    await using receiver = openReceiver();
+    const { taken, answers, environment } = receiver;
+    await using service = await startService({ directory: directory.path, environment });
+    for (const status of [400, 302]) {
+      answers.push(status);
+      const id = await ship(service);
+      const query = `${LETTERS}?subscription=webhook_order_shipped&aggregate_id=${id}`;
+      const letters = async () => (await service.get(query, { door: "operator" })).text;
+      await until(async () => (await letters()).includes('"given_up"'));
+      assertStringIncludes(await letters(), `PermanentError: 127.0.0.1:`);
+      assertStringIncludes(await letters(), `answered ${status}`);
+    }
+    await ship(service);
+    await until(() => taken.length === 1);
+    const { stderr } = await service.end("SIGTERM");
+    assertEquals(stderr.includes(SECRET), false);
+  });
+
+  it("is off unless it has a URL, and refuses one that nobody has allowed", async () => {
+    await using directory = await temporaryDirectory();
+    const refusals: readonly (readonly [Record<string, string>, string])[] = [
+      [{ WEBHOOK_URL: "http://127.0.0.1:9/" }, "127.0.0.1 is not in WEBHOOK_ALLOWED_HOSTS"],
+      [{ WEBHOOK_URL: "ftp://127.0.0.1/", WEBHOOK_ALLOWED_HOSTS: "127.0.0.1" }, "WEBHOOK_URL"],
+      [{ WEBHOOK_URL: "http://a:b@127.0.0.1/", WEBHOOK_ALLOWED_HOSTS: "127.0.0.1" }, "has a user name in it"],
+      [{ WEBHOOK_URL: "http://example.com/", WEBHOOK_ALLOWED_HOSTS: "example.com" }, "--allow-net=example.com"],
+    ];
+    for (const [environment, reason] of refusals) {
+      const { code, stderr } = await runService({ directory: directory.path, environment });
+      assertEquals([code, stderr.includes(reason)], [1, true], stderr);
+    }
+    await using service = await startService({ directory: directory.path });
+    const { text } = await service.get("/operations/subscriptions", { door: "operator" });
+    assertEquals(text.includes("webhook"), false);
+  });
+});
