@@ -28,7 +28,8 @@ export default definePlugin({
       help: "Sends to a topic that failed, and messages that the broker refused",
       labels: ["topic"],
     });
-    const failed = (topic: string) => failures.at({ topic }).add();
+    const failuresOf = new Map([...topics.keys()].map((topic) => [topic, failures.at({ topic })]));
+    const failed = (topic: string) => failuresOf.get(topic)?.add();
     const publishers = senders.map((sender) => createPublisher({ topics, sender, checkpoints, runtime, failed }));
     return Promise.resolve({ services: { subscriber: publishers } });
   },

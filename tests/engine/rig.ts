@@ -123,10 +123,15 @@ function keptLog(lines: LogLine[]): Plugin {
   });
 }
 
+/** What `/metrics` would show. */
+export async function metricsPage({ app }: Rig): Promise<string> {
+  const assets = app.service<readonly { path: string; body(): Promise<string> }[]>({ ref: assetRef.ref });
+  return await assets.find(({ path }) => path === "/metrics")?.body() ?? "";
+}
+
 /** What `/metrics` would show of one name: the sum over all its labels that match. */
 export async function metricOf(rig: Rig, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-  const assets = rig.app.service<readonly { path: string; body(): Promise<string> }[]>({ ref: assetRef.ref });
-  const text = await assets.find(({ path }) => path === "/metrics")?.body() ?? "";
+  const text = await metricsPage(rig);
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
   return text.split("\n")
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
