@@ -13,6 +13,7 @@ import publisher from "./plugins/publisher/mod.ts";
 import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
+import tracing from "./plugins/tracing/mod.ts";
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -25,7 +26,8 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const plugins = [logging, metrics, ...await dataPlugins(environment), kernel(modules), cdcStreamer, operations, http];
+  const watching = [logging, metrics, tracing];
+  const plugins = [...watching, ...await dataPlugins(environment), kernel(modules), cdcStreamer, operations, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);
