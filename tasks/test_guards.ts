@@ -6,6 +6,7 @@ import { deadLetterGuards } from "../tests/guards/dead_letter_guards.ts";
 import { feedGuards } from "../tests/guards/feed_guards.ts";
 import { type Guard, guards } from "../tests/guards/guards.ts";
 import { kafkaGuards } from "../tests/guards/kafka_guards.ts";
+import { monitoringGuards } from "../tests/guards/monitoring_guards.ts";
 import {
   parseAddress,
   redpandaAt,
@@ -48,6 +49,7 @@ const chosen = [
   ...changeLogGuards,
   ...kafkaGuards,
   ...deadLetterGuards,
+  ...monitoringGuards,
 ].filter((
   { promise, file, test },
 ) => NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only)));

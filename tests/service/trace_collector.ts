@@ -4,7 +4,7 @@ export type CollectedSpan = {
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
-  readonly kind: number;
+  readonly startTimeUnixNano: string;
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly status?: { readonly code?: number; readonly message?: string };
   readonly attributes: Readonly<Record<string, string>>;

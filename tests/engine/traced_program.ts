@@ -9,9 +9,11 @@ import { MemorySender } from "./memory_sender.ts";
 import { openRig } from "./rig.ts";
 
 /**
- * A program of its own, as traces are collected for whole processes: does the command of the trace that its argument
- * names, fails to publish its event once, publishes it, and prints what trace context the message had.
+ * A program of its own, as traces are collected for whole processes. Does a command of the trace that its first
+ * argument names, fails to publish its event once, publishes it, and prints what trace context the message had; then
+ * three commands of the other trace at once, on one aggregate.
  */
+const [ofOne, ofThree] = Deno.args;
 const sender = new MemorySender();
 sender.outages = 1;
 const tracing = definePlugin({
@@ -23,7 +25,10 @@ const tracing = definePlugin({
 });
 {
   await using rig = await openRig({ modules: [counter], plugins: [tracing, sender.plugin(), publisher] });
-  await rig.execute({ module: "counter", id: "a", body: { type: "Count", by: 1 }, traceparent: Deno.args[0] });
+  const count = (id: string, traceparent: string | undefined) =>
+    rig.execute({ module: "counter", id, body: { type: "Count", by: 1 }, traceparent });
+  await count("a", ofOne);
   await until(() => sender.stored.length === 1);
+  console.log(sender.stored[0]?.headers.traceparent);
+  await Promise.all([count("b", ofThree), count("b", ofThree), count("b", ofThree)]);
 }
-console.log(sender.stored[0]?.headers.traceparent);
