@@ -147,4 +147,11 @@ export const monitoringGuards: readonly Guard[] = [
     replace: "message",
     test: TRACES,
   },
+  {
+    promise: "an append of a keyed command is traced, too",
+    file: "core/engine/traced_commands.ts",
+    find: "append: (options) => traced(stream, options.events, () => attempt.append(options)),",
+    replace: "append: (options) => attempt.append(options),",
+    test: "tests/cluster/traces_cluster_test.ts",
+  },
 ];
