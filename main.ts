@@ -14,6 +14,7 @@ import publisher from "./plugins/publisher/mod.ts";
 import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
+import tracing from "./plugins/tracing/mod.ts";
 import webhook from "./plugins/webhook/mod.ts";
 
 const stopping = new AbortController();
@@ -27,17 +28,10 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const plugins = [
-    logging,
-    metrics,
-    ...await dataPlugins(environment),
-    kernel(modules),
-    webhook,
-    handlers,
-    cdcStreamer,
-    operations,
-    http,
-  ];
+  const watching = [logging, metrics, tracing];
+  const outside = [webhook, handlers];
+  const data = await dataPlugins(environment);
+  const plugins = [...watching, ...data, kernel(modules), ...outside, cdcStreamer, operations, http];
   const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
   const { publicUrl, operatorUrl } = app.service(httpRef);

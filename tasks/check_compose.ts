@@ -2,7 +2,7 @@
 const VERSION = "1.29.2";
 /** A build of its YAML reader fails with Cython 3. */
 const BUILD_CONSTRAINT = "Cython<3";
-const SERVICES = ["scylla", "redpanda", "redpanda-console"];
+const SERVICES = ["scylla", "redpanda", "redpanda-console", "prometheus", "grafana"];
 /** Into a place of its own; `complete` is there once all of it is. */
 const INSTALL = `set -e
 [ -e "$0/complete" ] && exit
@@ -18,7 +18,15 @@ const cache = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME")}/.cache`
 const directory = `${cache}/annals/docker-compose-${VERSION}`;
 await succeed("sh", ["-c", INSTALL, directory]);
 const compose = ["-c", 'exec "$0" "$@"', `${directory}/bin/docker-compose`, "--file", "compose.yaml"];
-const printed = await succeed("sh", [...compose, "--profile", "infra", "config", "--services"]);
+const printed = await succeed("sh", [
+  ...compose,
+  "--profile",
+  "infra",
+  "--profile",
+  "monitoring",
+  "config",
+  "--services",
+]);
 const services = printed.trim().split("\n");
 const missing = SERVICES.filter((service) => !services.includes(service));
 if (missing.length > 0) {

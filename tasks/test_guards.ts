@@ -1,12 +1,6 @@
 import { parseArgs } from "node:util";
-import { auditGuards } from "../tests/guards/audit_guards.ts";
-import { changeLogGuards } from "../tests/guards/change_log_guards.ts";
-import { clusterGuards } from "../tests/guards/cluster_guards.ts";
-import { deadLetterGuards } from "../tests/guards/dead_letter_guards.ts";
-import { handlerGuards } from "../tests/guards/handler_guards.ts";
-import { feedGuards } from "../tests/guards/feed_guards.ts";
-import { type Guard, guards } from "../tests/guards/guards.ts";
-import { kafkaGuards } from "../tests/guards/kafka_guards.ts";
+import { allGuards } from "../tests/guards/all.ts";
+import type { Guard } from "../tests/guards/guards.ts";
 import {
   parseAddress,
   redpandaAt,
@@ -41,17 +35,7 @@ const { values: { only, cluster, scylla, kafka, show } } = parseArgs({
   },
 });
 const onServer = cluster || scylla !== undefined || kafka !== undefined;
-const all = [
-  guards,
-  clusterGuards,
-  feedGuards,
-  auditGuards,
-  changeLogGuards,
-  kafkaGuards,
-  deadLetterGuards,
-  handlerGuards,
-].flat();
-const chosen = all.filter(({ promise, file, test }) =>
+const chosen = allGuards.filter(({ promise, file, test }) =>
   NEEDS_SERVER.test(test) === onServer && [promise, file, test].some((text) => text.includes(only))
 );
 if (chosen.length === 0) {

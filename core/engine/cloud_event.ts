@@ -1,6 +1,7 @@
 import type { Message } from "../model/message.ts";
 import type { TopicMessage } from "../ports/broker.ts";
 import type { RecordedEvent } from "../ports/event_store.ts";
+import { traceparentOf } from "../ports/tracing.ts";
 
 /** What a topic tells of an event; who did it, how it is kept and what caused its command stay inside. */
 export type PublishedEvent = Omit<RecordedEvent, "commandId" | "commandHash">;
@@ -14,7 +15,7 @@ export function toCloudEvent(
   { published, source }: { readonly published: Message; readonly source: string },
 ): TopicMessage {
   const { type, ...data } = published;
-  const traceparent = event.metadata?.traceparent;
+  const traceparent = traceparentOf(event);
   const headers: Record<string, string> = {
     "content-type": "application/json",
     ce_specversion: "1.0",
@@ -28,7 +29,7 @@ export function toCloudEvent(
   };
   if (event.correlationId !== null) headers.ce_correlationid = event.correlationId;
   if (event.causationId !== null) headers.ce_causationid = event.causationId;
-  if (typeof traceparent === "string") headers.traceparent = traceparent;
+  if (traceparent !== undefined) headers.traceparent = traceparent;
   return { key: event.aggregateId, headers, value: JSON.stringify(data) };
 }
 

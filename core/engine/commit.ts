@@ -202,7 +202,8 @@ function answer({ finish, resolve }: Waiting, outcome: CommandOutcome): void {
 
 function fail({ log }: CommandBusParts, waiting: Waiting, error: unknown): void {
   if (error instanceof Unavailable) {
-    log.debug("A command was refused: the event store is unavailable", { reason: error.message });
+    const fields = { correlation_id: waiting.request.correlationId, reason: error.message };
+    log.debug("A command was refused: the event store is unavailable", fields);
     return answer(waiting, { is: "unavailable" });
   }
   waiting.finish({ is: "failed" });

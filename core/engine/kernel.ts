@@ -6,6 +6,7 @@ import { runtimeRef } from "../ports/runtime.ts";
 import { snapshotsRef } from "../ports/snapshots.ts";
 import { subscriberRef } from "../ports/subscriber.ts";
 import { logRef, telemetryRef } from "../ports/telemetry.ts";
+import { tracerRef } from "../ports/tracing.ts";
 import { AggregateLoader } from "./aggregate.ts";
 import { commandBusRef } from "./command_bus.ts";
 import { createCommandMetrics } from "./command_metrics.ts";
@@ -18,6 +19,7 @@ import { Demand } from "./demand.ts";
 import { createProjector } from "./projector.ts";
 import { createQueries, queriesRef } from "./queries.ts";
 import { createRegistry, type FoundModule, registryRef } from "./registry.ts";
+import { tracedBus, tracedStore } from "./traced_commands.ts";
 
 /** What stands between the doors and the storage: the registry, the command bus, queries and a subscriber per view. */
 export function kernel(found: readonly FoundModule[]) {
@@ -40,29 +42,32 @@ export function kernel(found: readonly FoundModule[]) {
       runtime: runtimeRef,
       log: logRef,
       telemetry: telemetryRef,
+      tracers: tracerRef,
       lifecycle: lifecycleRef,
     },
     config: z.object({
       /** Bytes of folded states kept in memory. */
       LIVE_CACHE_BYTES: z.coerce.number().int().positive().default(LIVE_CACHE_BYTES),
     }),
-    async start({ services: { store, snapshots, readModels, runtime, log, telemetry, lifecycle }, config }) {
+    async start({ services: { tracers: [tracer], ...services }, config }) {
+      const { store, snapshots, readModels, runtime, log, telemetry, lifecycle } = services;
       const loader = new AggregateLoader({ store, snapshots, log });
       const cache = new LiveCache(config.LIVE_CACHE_BYTES);
       const metrics = createCommandMetrics(telemetry, runtime);
-      const commandBus = new CommandQueue({ store, loader, cache, runtime, log, metrics });
+      const appending = tracer === undefined ? store : tracedStore(store, tracer);
+      const queue = new CommandQueue({ store: appending, loader, cache, runtime, log, metrics });
       const demand = new Demand(runtime);
       const views = [...registry.views.values()];
       for (const { model } of views) await readModels.prepare(model);
       return {
         services: {
           registry,
-          commandBus,
+          commandBus: tracer === undefined ? queue : tracedBus(queue, tracer),
           queries: createQueries({ store, loader, cache, readModels, runtime, demand, stopping: lifecycle.stopping }),
           requests: new RequestLog({ store, runtime, book: new OrderBook() }),
           projectors: views.map((view) => createProjector(view, { readModels, demand })),
         },
-        stop: () => commandBus.whenIdle(),
+        stop: () => queue.whenIdle(),
       };
     },
   });

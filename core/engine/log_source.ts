@@ -8,6 +8,10 @@ export function sourceFrom(log: ChangeLog): ChangeSource {
   return {
     changes: ({ after, eventTypes, signal }) => log.changes({ after, eventTypes, signal }),
     backlog: ({ after }) => log.backlog(after),
+    async handledShare({ after }) {
+      const [left, all] = await Promise.all([log.backlog(after), log.backlog(null)]);
+      return all.events === 0 ? 1 : 1 - left.events / all.events;
+    },
     async watch(options) {
       return wanted(log, { after: await log.head(), ...options });
     },

@@ -66,12 +66,13 @@ export class Tries {
     };
     parking.hold(parked);
     if (givenUp) metrics.gaveUp();
-    this.#report(parked);
+    this.#report(parked, event.correlationId);
     return parked;
   }
 
   /** Says at its first and at its last try that an event failed. */
-  #report({ aggregateType, aggregateId, from, eventType, attempts, givenUp, error }: Parked): void {
+  #report(parked: Parked, correlationId: string | null): void {
+    const { aggregateType, aggregateId, from, eventType, attempts, givenUp, error } = parked;
     const { subscription, log } = this.#parts;
     const fields = {
       subscription,
@@ -79,6 +80,7 @@ export class Tries {
       aggregate_id: aggregateId,
       sequence_number: from,
       event_type: eventType,
+      correlation_id: correlationId,
       error,
     };
     if (givenUp) log.error("An aggregate is parked: a subscriber keeps failing on it", fields);

@@ -24,6 +24,8 @@ export type ChangeSource = {
     readonly signal: AbortSignal;
   }): AsyncIterable<Changes>;
   backlog(options: { readonly subscription: string; readonly after: Checkpoint | null }): Promise<Backlog>;
+  /** How much of what is stored a subscription has passed, from 0 to 1: far below 1 while it begins anew. */
+  handledShare(options: { readonly subscription: string; readonly after: Checkpoint | null }): Promise<number>;
   /**
    * Resolves once every event of these types will be told that the event store does not show by then, if its stream is
    * wanted when it comes: at least once, those of one stream in order, some perhaps that were shown before. Keeps no

@@ -23,8 +23,11 @@ export type Subscriber = {
 
 /** `Unavailable` from any of it means: nothing happened, try again. */
 export type UnitOfWork = {
-  /** Takes one event. Another error is the event's own failure: nothing of that event is in the unit. */
-  apply(event: RecordedEvent): void | Promise<void>;
+  /**
+   * Takes one event. Another error is the event's own failure: nothing of that event is in the unit. `traceparent`
+   * names this step where it is traced, for what it causes elsewhere.
+   */
+  apply(event: RecordedEvent, traceparent?: string): void | Promise<void>;
   /**
    * Does what was applied where that is done for all of it at once, before the progress that is about to be committed.
    * Tells which events failed on their own; then nothing of them and of the later events of their aggregates was done.

@@ -38,7 +38,8 @@ function publish(topic: Topic, event: RecordedEvent, report: Report): TopicMessa
   try {
     return topic.publish(event);
   } catch (error) {
-    report(event.eventType, { topic: topic.name, event_type: event.eventType, error: String(error) });
+    const { eventType: event_type, correlationId: correlation_id } = event;
+    report(event_type, { topic: topic.name, event_type, correlation_id, error: String(error) });
     return undefined;
   }
 }

@@ -11,6 +11,9 @@ import { definePlugin, type Health } from "../../core/ports/plugin.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { type Subscriber, subscriberRef } from "../../core/ports/subscriber.ts";
 import { logRef, type Telemetry, telemetryRef } from "../../core/ports/telemetry.ts";
+import { tracerRef } from "../../core/ports/tracing.ts";
+import { timed } from "./timed.ts";
+import { traced } from "./traced.ts";
 
 const policyNames = Object.keys(RETRY_POLICIES) as (keyof typeof RETRY_POLICIES)[];
 
@@ -26,6 +29,7 @@ export default definePlugin({
     log: logRef,
     telemetry: telemetryRef,
     requests: requestLogRef,
+    tracers: tracerRef,
   },
   config: z.object({
     /** How often and how fast an event that failed is tried again. */
@@ -34,11 +38,12 @@ export default definePlugin({
     BREAKER_MS: z.string().regex(/^[0-9]{1,6}$/, "expected milliseconds, at most 999999").default("30000")
       .transform(Number),
   }),
-  start({ services: { subscribers, telemetry, ...services }, config }) {
+  start({ services: { subscribers, telemetry, tracers: [tracer], ...services }, config }) {
     const { changes, runtime, log, requests } = services;
     const metricsOf = subscriptionMetrics(telemetry);
     const common = { ...services, policy: RETRY_POLICIES[config.RETRY_POLICY], breakerMs: config.BREAKER_MS };
-    const subscriptions = subscribers.map((subscriber: Subscriber) =>
+    const told = tracer === undefined ? subscribers : subscribers.map((subscriber) => traced(subscriber, tracer));
+    const subscriptions = timed(told, { telemetry, runtime }).map((subscriber: Subscriber) =>
       new Subscription(subscriber, { ...common, metrics: metricsOf(subscriber.name) })
     );
     showLag(telemetry, subscriptions, { changes, runtime });
@@ -95,6 +100,15 @@ function showLag(
         ...await changes.backlog({ subscription: name, after: checkpoint }),
       })),
     );
+  const rebuilt = "projection_rebuild_progress_ratio";
+  telemetry.gauge({ name: rebuilt, help: "Share of the stored events that is handled", labels }, () => {
+    return Promise.all(
+      subscriptions.map(async ({ name, checkpoint }) => ({
+        labels: { projection: name },
+        value: await changes.handledShare({ subscription: name, after: checkpoint }),
+      })),
+    );
+  });
   telemetry.gauge({ name: "projection_lag_events", help: "Events stored but not yet handled", labels }, async () => {
     return (await backlogs()).map(({ name, events }) => ({ labels: { projection: name }, value: events }));
   });

@@ -14,6 +14,7 @@ import { problem } from "./problems.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
 import { getState } from "./states.ts";
 import { getTopic } from "./topics.ts";
+import { nameByRoute } from "./trace.ts";
 import { getDocument, getView } from "./views.ts";
 
 type Methods = { readonly GET?: Handler; readonly POST?: Handler };
@@ -76,6 +77,7 @@ function createApp(
   { routes, limiter }: { routes: readonly Route[]; limiter: MiddlewareHandler | undefined },
 ): Hono {
   const app = new Hono();
+  if (kernel.tracer !== undefined) app.use(nameByRoute(kernel.tracer));
   if (limiter !== undefined) app.use(limiter);
   const others = new Hono();
   for (const [path, { GET, POST }] of routes) {

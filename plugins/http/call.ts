@@ -8,6 +8,7 @@ import type { Broker } from "../../core/ports/broker.ts";
 import { type EventStore, Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
+import type { Tracer } from "../../core/ports/tracing.ts";
 import type { BodyLimits } from "./body.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { isCorrelationId } from "./headers.ts";
@@ -27,6 +28,7 @@ export type Kernel = {
   readonly lifecycle: Lifecycle;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly tracer: Tracer | undefined;
   readonly bodyDeadlines: Deadlines;
   readonly commandDeadlines: Deadlines;
   readonly traffic: Traffic;

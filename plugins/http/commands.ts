@@ -23,7 +23,7 @@ export function postCommand(kernel: Kernel, served: Served): Handler {
     }
     const accepted = await accept(kernel, { call, served, types });
     if (accepted.is === "problem") return accepted;
-    const outcome = await execute(kernel, requestOf(call, { served, id, accepted }));
+    const outcome = await execute(kernel, requestOf(call, { kernel, served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key: accepted.headers.key });
     return json(call, {
       status: outcome.created ? 201 : 200,
@@ -42,7 +42,7 @@ export function postCreation(kernel: Kernel, served: Served): Handler {
     const { key } = accepted.headers;
     const { path } = served.module;
     const id = key === undefined ? kernel.runtime.newId() : derivedId(call.principal, { path, key });
-    const outcome = await execute(kernel, requestOf(call, { served, id, accepted }));
+    const outcome = await execute(kernel, requestOf(call, { kernel, served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key });
     const headers = { ...headersOf(outcome, { served, id }), location: `/${path}/${id}` };
     return json(call, { status: outcome.created ? 201 : 200, body: bodyOf(outcome, id), headers });
@@ -76,9 +76,15 @@ async function execute({ commandBus, commandDeadlines }: Kernel, request: Comman
 
 function requestOf(
   { correlationId, principal }: Call,
-  { served, id, accepted }: { served: Served; id: string; accepted: Accepted },
+  { kernel: { tracer }, served, id, accepted }: {
+    readonly kernel: Kernel;
+    readonly served: Served;
+    readonly id: string;
+    readonly accepted: Accepted;
+  },
 ): CommandRequest {
-  const { command, headers: { key, precondition, traceparent } } = accepted;
+  const { command, headers: { key, precondition } } = accepted;
+  const traceparent = tracer?.request()?.traceparent ?? accepted.headers.traceparent;
   return { served, id, command, principal, key, precondition, correlationId, causationId: null, traceparent };
 }
 

@@ -39,7 +39,7 @@ export class LiveStreams {
       const feed = await begin();
       if ("is" in feed) return feed;
       const all = { ...EVENT_STREAM_HEADERS, "x-correlation-id": correlationId, ...headers };
-      if (request.method !== "HEAD") return new Response(this.#add(feed), { headers: all });
+      if (request.method !== "HEAD") return new Response(this.#add(feed, correlationId), { headers: all });
       feed.close();
       return new Response(null, { headers: all });
     } finally {
@@ -53,13 +53,15 @@ export class LiveStreams {
     for (const stream of [...this.#streams]) stream.end();
   }
 
-  #add(feed: Feed): ReadableStream<Uint8Array> {
+  #add(feed: Feed, correlationId: string): ReadableStream<Uint8Array> {
     const { runtime, log } = this.#parts;
     const stream = new LiveStream(feed, {
       clock: () => runtime.monotonicMs(),
       onEnd: (ended, error) => {
         this.#streams.delete(ended);
-        if (error !== undefined) log.error("A live stream failed; its reader comes back", { error: String(error) });
+        if (error === undefined) return;
+        const fields = { correlation_id: correlationId, error: String(error) };
+        log.error("A live stream failed; its reader comes back", fields);
       },
     });
     this.#streams.add(stream);

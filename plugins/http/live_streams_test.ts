@@ -76,7 +76,7 @@ describe("a live stream", () => {
     feeds[2]?.fail(new Error("broken"));
     assertEquals([await ending, await failing], [undefined, undefined]);
     assertEquals([feeds.map(({ closed }) => closed), streams.size], [[true, true, true], 0]);
-    assertEquals(errors, ["Error: broken"]);
+    assertEquals(errors, [{ correlation_id: "c", error: "Error: broken" }]);
   });
 });
 
@@ -167,7 +167,7 @@ function rig({ limit = 100 } = {}) {
     debug: ignore,
     info: ignore,
     warn: ignore,
-    error: (_: string, fields = {}) => void errors.push(...Object.values(fields)),
+    error: (_: string, fields: unknown) => void errors.push(fields),
   };
   const limits = { streams: limit, heartbeatMs: 15_000, slowReaderMs: 30_000 };
   const streams = new LiveStreams({ runtime, log, limits });

@@ -10,6 +10,7 @@ import { definePlugin, ref, StartError } from "../../core/ports/plugin.ts";
 import { operationRef } from "../../core/ports/operation.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
+import { tracerRef } from "../../core/ports/tracing.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
 import type { Kernel } from "./call.ts";
 import { type Config, config } from "./config.ts";
@@ -51,16 +52,18 @@ export default definePlugin({
     runtime: runtimeRef,
     log: logRef,
     telemetry: telemetryRef,
+    tracers: tracerRef,
     assets: assetRef,
     operations: operationRef,
   },
   config,
-  async start({ services: { assets, operations, brokers: [broker], ...services }, config, signal }) {
+  async start({ services: { assets, operations, brokers: [broker], tracers: [tracer], ...services }, config, signal }) {
     refuseOpenDoor(config);
     if (broker === undefined) services.log.info("There is no broker: this service has no topics");
     const kernel: Kernel = {
       ...services,
       broker,
+      tracer,
       ...createLive(services, config),
       bodyDeadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
       commandDeadlines: new Deadlines(services.runtime, config.COMMAND_TIMEOUT_MS),

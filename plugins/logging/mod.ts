@@ -1,12 +1,17 @@
-import { configure, getAnsiColorFormatter, getJsonLinesFormatter, getLogger, type Sink } from "@logtape/logtape";
+import { configure, getLogger, type Sink } from "@logtape/logtape";
 import { z } from "zod";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { type Log, logRef } from "../../core/ports/telemetry.ts";
+import { jsonLines, readableLines } from "./lines.ts";
+import { withoutFields, withoutPatterns } from "./redaction.ts";
 
 /** What every line says of itself. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(["message", "level", "logger", "@timestamp"]);
 
-/** Logs to standard error: JSON lines, or readable lines on a terminal. One configuration a process: the last one. */
+/**
+ * Logs to standard error: JSON lines, or readable lines on a terminal, either without secrets and personal data. One
+ * configuration a process: the last one.
+ */
 export default definePlugin({
   name: "logging",
   provides: { log: logRef },
@@ -29,14 +34,12 @@ export default definePlugin({
 });
 
 function createSink(terminal: boolean): Sink {
-  const format = terminal
-    ? getAnsiColorFormatter({ value: (value, inspect) => typeof value === "string" ? value : inspect(value) })
-    : getJsonLinesFormatter({ properties: "flatten" });
+  const format = withoutPatterns(terminal ? readableLines : jsonLines);
   const encoder = new TextEncoder();
-  return (record) => {
+  return withoutFields((record) => {
     const bytes = encoder.encode(format(record));
     for (let written = 0; written < bytes.length;) written += Deno.stderr.writeSync(bytes.subarray(written));
-  };
+  });
 }
 
 function createLog(): Log {

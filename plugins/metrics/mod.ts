@@ -98,7 +98,8 @@ class Tally {
 
   #tell(): void {
     for (const own of this.#counts.values()) {
-      if (own.pending > 0) own.child.inc(own.pending);
+      // By nothing, too: a rate is seen from the first count on only where there was a 0 before it.
+      own.child.inc(own.pending);
       own.pending = 0;
     }
   }

@@ -11,15 +11,18 @@ export function watchProcess(telemetry: Telemetry, runtime: Runtime): () => Prom
   telemetry.gauge({ name: "process_resident_memory_bytes", help: "Resident memory of the process", labels: [] }, () => {
     return [{ labels: {}, value: Deno.memoryUsage().rss }];
   });
-  telemetry.gauge({ name: "event_loop_lag_seconds", help: "How late the last timer fired", labels: [] }, () => {
-    return [{ labels: {}, value: lagSeconds }];
+  const help = "How late a timer fired, at worst since this was last read";
+  telemetry.gauge({ name: "event_loop_lag_seconds", help, labels: [] }, () => {
+    const value = lagSeconds;
+    lagSeconds = 0;
+    return [{ labels: {}, value }];
   });
   const stopping = new AbortController();
   const sampling = (async () => {
     while (!stopping.signal.aborted) {
       const beforeMs = runtime.monotonicMs();
       await runtime.sleep(SAMPLE_EVERY_MS, { signal: stopping.signal }).catch(() => {});
-      lagSeconds = Math.max(0, runtime.monotonicMs() - beforeMs - SAMPLE_EVERY_MS) / 1000;
+      lagSeconds = Math.max(lagSeconds, (runtime.monotonicMs() - beforeMs - SAMPLE_EVERY_MS) / 1000);
     }
   })();
   return () => {

@@ -47,13 +47,13 @@ class Unit implements UnitOfWork {
     this.#byModule = byModule;
   }
 
-  apply(event: RecordedEvent): void {
+  apply(event: RecordedEvent, traceparent?: string): void {
     const topic = this.#byModule.get(event.aggregateType);
     const message = topic?.publish(event);
     if (topic === undefined || message === undefined) return;
     const due = this.#due.get(topic.name) ?? { events: [], messages: [] };
     due.events.push(event);
-    due.messages.push(message);
+    due.messages.push(traceparent === undefined ? message : caused(message, traceparent));
     this.#due.set(topic.name, due);
   }
 
@@ -83,4 +83,9 @@ class Unit implements UnitOfWork {
       return [{ event, error: new Error(`The broker refuses it for ${topic}: ${outcome.reason}`) }];
     });
   }
+}
+
+/** The message as a part of this step, not only of the one that stored its event. */
+function caused(message: TopicMessage, traceparent: string): TopicMessage {
+  return { ...message, headers: { ...message.headers, traceparent } };
 }

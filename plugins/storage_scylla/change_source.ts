@@ -18,6 +18,9 @@ export function createChangeSource(parts: ChangeSourceParts): ScyllaChangeSource
     async backlog({ subscription, after }) {
       return feed.backlog(subscription, after);
     },
+    async handledShare({ subscription }) {
+      return feed.handledShare(subscription);
+    },
     async watch(options) {
       const watch = new Watch(parts, options);
       watches.add(watch);

@@ -88,7 +88,7 @@ function missedCounter(telemetry: Telemetry): (subscription: string, events: num
 
 function delayOf(telemetry: Telemetry): (seconds: number) => void {
   const delay = telemetry.histogram({
-    name: "cdc_processing_duration_seconds",
+    name: "cdc_log_delay_seconds",
     help: "From a commit, by the time of its row in the log of changes, to its events being handed on",
     labels: [],
   }).at({});

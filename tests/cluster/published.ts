@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { sumOf } from "../contract/surroundings.ts";
 import { type Envelope, readHistories } from "../service/journal.ts";
 import { moment } from "../service/program.ts";
 import { assertStatus, type Service } from "../service/service.ts";
@@ -55,11 +56,7 @@ export async function metric(
   labels: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   const { text } = assertStatus(await service.get("/metrics", { door: "operator" }), 200);
-  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-  return text.split("\n")
-    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    .filter((line) => wanted.every((label) => line.includes(label)))
-    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  return sumOf(text, { name, labels });
 }
 
 type First = { readonly id: string; readonly sequence: number; readonly type: string; readonly data: unknown };

@@ -7,6 +7,7 @@ import type { ReadModel } from "../../core/ports/read_models.ts";
 import type { OpenedFeed } from "./feed.ts";
 import { NO_PROGRESS, prepared, readModel } from "./read_model_samples.ts";
 import { appendNext, HARD_JSON, type Open, placeOf, sampleEvent, sampleEvents, streamOf } from "./samples.ts";
+import { until } from "./surroundings.ts";
 
 type OpenSource = Open<OpenedFeed>;
 
@@ -133,6 +134,7 @@ function backlogs(open: OpenSource): void {
     assertEquals(page?.events.length, 3);
     await reader.commit(page);
     assertEquals(await reader.backlog(), { events: 0, since: null });
+    await until(async () => await reader.handledShare() === 1);
   });
 }
 
@@ -264,6 +266,12 @@ export class Reader implements AsyncDisposable {
     const subscription = this.#model.incarnation;
     const { checkpoint: after } = await this.#opened.readModels.progress.load(subscription);
     return await this.#opened.source.backlog({ subscription, after });
+  }
+
+  async handledShare() {
+    const subscription = this.#model.incarnation;
+    const { checkpoint: after } = await this.#opened.readModels.progress.load(subscription);
+    return await this.#opened.source.handledShare({ subscription, after });
   }
 
   numbersOf(id: string): readonly number[] {

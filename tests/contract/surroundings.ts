@@ -24,3 +24,15 @@ export async function until(holds: () => boolean | Promise<boolean>, withinMs = 
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
+
+/** What a page of metrics shows of one name: the sum over all its labels that match. */
+export function sumOf(
+  page: string,
+  { name, labels = {} }: { readonly name: string; readonly labels?: Readonly<Record<string, string>> },
+): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return page.split("\n")
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter((line) => wanted.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}

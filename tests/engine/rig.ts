@@ -23,6 +23,7 @@ import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
 import metrics from "../../plugins/metrics/mod.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
+import { sumOf } from "../contract/surroundings.ts";
 
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Fields };
 
@@ -123,13 +124,13 @@ function keptLog(lines: LogLine[]): Plugin {
   });
 }
 
+/** What `/metrics` would show. */
+export async function metricsPage({ app }: Rig): Promise<string> {
+  const assets = app.service<readonly { path: string; body(): Promise<string> }[]>({ ref: assetRef.ref });
+  return await assets.find(({ path }) => path === "/metrics")?.body() ?? "";
+}
+
 /** What `/metrics` would show of one name: the sum over all its labels that match. */
 export async function metricOf(rig: Rig, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-  const assets = rig.app.service<readonly { path: string; body(): Promise<string> }[]>({ ref: assetRef.ref });
-  const text = await assets.find(({ path }) => path === "/metrics")?.body() ?? "";
-  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-  return text.split("\n")
-    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    .filter((line) => wanted.every((label) => line.includes(label)))
-    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  return sumOf(await metricsPage(rig), { name, labels });
 }

@@ -36,11 +36,13 @@ describe("a live stream over a store that fails", () => {
     await using service = await openService({ storage: storage.plugin });
     await service.send("/accounts/a", { body: { type: "OpenAccount", owner: "Alice", initial_balance: 1 } });
     storage.bug = new TypeError("a bug");
-    await using reader = await SseReader.open(`${service.url}${EVENTS}?from=beginning`);
+    const id = "0193b5a0-7c1e-7000-8000-000000000001";
+    const headers = { "x-correlation-id": id };
+    await using reader = await SseReader.open(`${service.url}${EVENTS}?from=beginning`, { headers });
     assertEquals(await reader.next(), undefined);
     const [line, ...others] = service.lines.filter((line) => line.startsWith("error"));
     assertEquals([line, others], [
-      'error A live stream failed; its reader comes back {"error":"TypeError: a bug"}',
+      `error A live stream failed; its reader comes back {"correlation_id":"${id}","error":"TypeError: a bug"}`,
       [],
     ]);
   });

@@ -117,6 +117,11 @@ export class Feed {
     return this.#of(subscription).backlog(after === null ? 0 : this.#parse(after).page);
   }
 
+  /** How far a scan of everything has come for a subscription; 1 while there is none. */
+  handledShare(subscription: string): number {
+    return this.#subscriptions.get(subscription)?.scans.share ?? 1;
+  }
+
   /** Throws `Superseded` when what a checkpoint stands for may not take effect now. */
   requireValid(checkpoint: string): void {
     const { subscription, page } = this.#parse(checkpoint);

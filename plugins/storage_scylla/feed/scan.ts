@@ -35,6 +35,11 @@ export async function* scanEvents(
   }
 }
 
+/** The share of all places that lie before this one. */
+export function shareBefore(place: bigint): number {
+  return Number(place - FIRST_TOKEN) / 2 ** 64;
+}
+
 /** The heads of all partitions, so many at a time, without their events. Throws a `CqlError`. */
 export async function* scanHeads(
   session: CqlSession,

@@ -3,7 +3,7 @@ import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import { keepRunning } from "../keep_running.ts";
 import { CqlError, type CqlSession } from "../session.ts";
-import { type Run, scanEvents } from "./scan.ts";
+import { type Run, scanEvents, shareBefore } from "./scan.ts";
 import type { SubscriptionFeed } from "./subscription_feed.ts";
 
 export type ScansParts = {
@@ -26,6 +26,7 @@ export class Scans {
   readonly #parts: ScansParts;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
+  #scannedShare = 0;
 
   constructor(parts: ScansParts) {
     this.#parts = parts;
@@ -46,6 +47,11 @@ export class Scans {
     signal.removeEventListener("abort", leave);
   }
 
+  /** The share of all places that the present scan has passed; 1 while nobody waits for one. */
+  get share(): number {
+    return this.#waiting.length === 0 ? 1 : this.#scannedShare;
+  }
+
   /** Resolves when nothing is scanned any more. */
   async whenEnded(): Promise<void> {
     await this.#running;
@@ -61,6 +67,7 @@ export class Scans {
     while (this.#waiting.length > 0 && !signal.aborted) {
       await runtime.sleep(GATHER_MS, { signal }).catch(() => {});
       const group = this.#waiting;
+      this.#scannedShare = 0;
       await this.#scan(group);
       await feed.whenDurable(signal);
       this.#waiting = this.#waiting.filter((each) => !group.includes(each));
@@ -78,6 +85,7 @@ export class Scans {
         for await (const page of scanEvents(session, { wants, ...from === undefined ? {} : { from } })) {
           for (const run of page.runs) await this.#offer(run);
           from = page.from;
+          this.#scannedShare = shareBefore(from);
           if (signal.aborted || !group.some((each) => this.#waiting.includes(each))) return;
         }
         return;

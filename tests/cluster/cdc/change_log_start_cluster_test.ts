@@ -40,7 +40,7 @@ describe("CHANGE_SOURCE", () => {
     await appendNext(rig.storage.store, streamOf("a"), sampleEvents(2));
     await within(reader.until(2), 10_000, "all to be told");
     await until(() => rig.observed.length > 0 && rig.storage.health().status === "pass");
-    assertEquals(rig.declared, ["cdc_processing_duration_seconds"]);
+    assertEquals(rig.declared, ["cdc_log_delay_seconds"]);
     assert(rig.observed.every((seconds) => seconds >= 0 && seconds < 10), String(rig.observed));
     const { detail } = rig.storage.health();
     assertEquals([detail?.["change_source"], typeof detail?.["streams"]], ["cdc", "number"]);
