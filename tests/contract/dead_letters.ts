@@ -91,6 +91,27 @@ function redriving(open: () => Promise<DeadLetterStore>): void {
     assertEquals(await lettersOf(service), []);
   });
 
+  it("are redriven to the end though the process ends in the middle of it", async () => {
+    await using store = await open();
+    const { module, broken } = brittle();
+    broken.add(13);
+    {
+      await using service = await openService({ ...store, modules: [module] });
+      for (const id of ["a", "b", "c"]) for (const by of [13, 14]) await counted(service, id, by);
+      await until(async () => (await parkedFor(service)).length === 3);
+      broken.clear();
+      const slowly = { per_second: 0.5, dry_run: false };
+      assertEquals((await service.send(REDRIVE, { operator: true, body: slowly })).status, 200);
+      await until(async () => (await progressOf(service)).redrive.recovered === 1);
+      assertEquals((await progressOf(service)).running, true);
+    }
+    await using service = await openService({ ...store, modules: [module] });
+    await until(async () => (await progressOf(service)).redrive.recovered === 3);
+    assertEquals((await progressOf(service)).running, false);
+    for (const id of ["a", "b", "c"]) await until(async () => (await came(service, id)).length === 2);
+    assertEquals(await lettersOf(service), []);
+  });
+
   it("that fail again stay, each tried once for a request; another request is refused while one runs", async () => {
     await using store = await open();
     const { module, broken } = brittle();
