@@ -1,46 +1,44 @@
 import { startApp } from "./core/engine/app.ts";
 import type { Environment } from "./core/engine/configuration.ts";
 import { kernel } from "./core/engine/kernel.ts";
+import { supervision } from "./core/engine/supervision.ts";
 import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
 import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import handlers from "./plugins/handlers/mod.ts";
-import http, { httpRef } from "./plugins/http/mod.ts";
+import health from "./plugins/health/mod.ts";
+import http, { type Http, httpRef } from "./plugins/http/mod.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
 import operations from "./plugins/operations/mod.ts";
 import publisher from "./plugins/publisher/mod.ts";
 import { discoverModules, modulesDirectory } from "./plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "./plugins/runtime/mod.ts";
+import { stopSignal } from "./plugins/runtime/stop_signal.ts";
 import storageSqlite from "./plugins/storage_sqlite/mod.ts";
 import tracing from "./plugins/tracing/mod.ts";
+import watchdog from "./plugins/watchdog/mod.ts";
 import webhook from "./plugins/webhook/mod.ts";
 
-const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(signal, () => stopping.signal.aborted ? Deno.exit(1) : stopping.abort());
-}
-const stopped = new Promise<never>((_, reject) => {
-  stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason));
-});
+const signal = stopSignal();
+const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const watching = [logging, metrics, tracing];
+  const watching = [logging, metrics, tracing, supervision, watchdog, health];
   const outside = [webhook, handlers];
   const data = await dataPlugins(environment);
   const plugins = [...watching, ...data, kernel(modules), ...outside, cdcStreamer, operations, http];
-  const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
+  const app = await startApp({ plugins, environment, runtime: systemRuntime, signal });
   app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
-  const { publicUrl, operatorUrl } = app.service(httpRef);
-  console.log(welcome(publicUrl, operatorUrl));
+  console.log(welcome(app.service(httpRef)));
   await stopped.catch(() => {});
   await app.stop();
   Deno.exit(0);
 } catch (error) {
-  if (stopping.signal.aborted && error === stopping.signal.reason) Deno.exit(0);
+  if (signal.aborted && error === signal.reason) Deno.exit(0);
   console.error(error instanceof StartError ? `annals: ${error.message}` : error);
   Deno.exit(error instanceof StartError ? error.exitCode : 1);
 }
@@ -53,7 +51,7 @@ async function dataPlugins(environment: Environment): Promise<readonly Plugin[]>
   return [storage, (await import("./plugins/broker_kafka/mod.ts")).default, publisher];
 }
 
-function welcome(publicUrl: string, operatorUrl: string): string {
+function welcome({ publicUrl, operatorUrl }: Http): string {
   return `
 Annals is ready.
   service    ${publicUrl}

@@ -63,6 +63,9 @@ export class Child implements AsyncDisposable {
 /** The engine's settings that the service runs with, for programs that are compared with it. */
 export const V8_FLAGS: readonly string[] = argsOf("start").filter((arg) => arg.startsWith("--v8-flags="));
 
+/** Nobody else is served, and nobody has to be told that it stops. */
+const ALONE = { HOST: "127.0.0.1", PORT: "0", METRICS_PORT: "0", DRAIN_MS: "0" };
+
 export type Service = Child & { readonly url: string; readonly operatorUrl: string };
 
 export type ServiceOptions = {
@@ -80,7 +83,7 @@ export async function startService(
 ): Promise<Service> {
   const child = await Child.start({
     args: ["run", ...flags, ...argsOf(task)],
-    environment: { HOST: "127.0.0.1", PORT: "0", METRICS_PORT: "0", DATA_DIR: directory, ...environment },
+    environment: { ...ALONE, DATA_DIR: directory, ...environment },
     ready: /service +(http:\S+)\n +operators +(http:\S+)\/metrics\n/,
   });
   const [, url = "", operatorUrl = ""] = child.printed;

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { startApp } from "../core/engine/app.ts";
+import { supervision } from "../core/engine/supervision.ts";
 import { eventSource, topicName, topicsOf } from "../core/engine/publication.ts";
 import { createRegistry, type Registry, registryRef } from "../core/engine/registry.ts";
 import { republish, type Republished, type Selection } from "../core/engine/republish.ts";
@@ -11,6 +12,7 @@ import { definePlugin, StartError } from "../core/ports/plugin.ts";
 import { streamListRef } from "../core/ports/stream_list.ts";
 import brokerKafka from "../plugins/broker_kafka/mod.ts";
 import logging from "../plugins/logging/mod.ts";
+import metrics from "../plugins/metrics/mod.ts";
 import { discoverModules, modulesDirectory } from "../plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "../plugins/runtime/mod.ts";
 
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
     throw new StartError("Cannot publish: expected brokers in REDPANDA_BROKERS, found none; set it as for the service");
   }
   const app = await startApp({
-    plugins: [logging, await storage(), registryPlugin(registry), brokerKafka],
+    plugins: [logging, metrics, supervision, await storage(), registryPlugin(registry), brokerKafka],
     environment: { ...environment, ROLES: "serve" },
     runtime: systemRuntime,
     signal: stopping.signal,

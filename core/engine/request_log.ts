@@ -2,6 +2,7 @@ import type { Fields } from "../model/message.ts";
 import { type EventStore, Unavailable } from "../ports/event_store.ts";
 import { ref } from "../ports/plugin.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import type { Life } from "../ports/supervision.ts";
 import { Bell } from "./bell.ts";
 import { type OrderBook, REQUEST_STREAM } from "./subscription_orders.ts";
 
@@ -76,8 +77,9 @@ export class RequestLog {
   }
 
   /** Looks for requests made to other copies, until the signal aborts. While the store is away nothing new is known. */
-  async follow(signal: AbortSignal): Promise<void> {
+  async follow({ signal, beat }: Pick<Life, "signal" | "beat">): Promise<void> {
     while (!signal.aborted) {
+      beat();
       await this.refresh().catch((error: unknown) => {
         if (!(error instanceof Unavailable)) throw error;
       });

@@ -4,7 +4,9 @@ import { type EventStore, type RecordedEvent, streamKey, Superseded, Unavailable
 import type { Checkpoint, Parked } from "../ports/progress.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
+import type { Life } from "../ports/supervision.ts";
 import type { Log } from "../ports/telemetry.ts";
+import { ahead } from "./ahead.ts";
 import { Breaker, type BreakerState } from "./breaker.ts";
 import { flush } from "./flush.ts";
 import { Parking } from "./parking.ts";
@@ -90,16 +92,18 @@ export class Subscription {
   }
 
   /** Runs until the signal aborts. Throws only what is a fault of the engine or of a plugin. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ signal, beat, rest }: Life): Promise<void> {
     const { runtime, log, policy, requests } = this.#parts;
     while (!signal.aborted) {
       try {
         for (let ms = this.#breaker.waitMs(); ms > 0; ms = this.#breaker.waitMs()) await runtime.sleep(ms, { signal });
+        beat();
         await requests.refresh();
-        if (await this.#pausedUntilAsked(signal)) continue;
+        if (await this.#pausedUntilAsked({ signal, rest })) continue;
         await this.#resume();
-        await this.#follow(signal);
+        await this.#follow({ signal, beat, rest });
       } catch (error) {
+        rest();
         if (signal.aborted) return;
         if (!(error instanceof Unavailable)) throw error;
         this.#failures += 1;
@@ -113,9 +117,10 @@ export class Subscription {
   }
 
   /** Whether it was paused, and is to look again. */
-  async #pausedUntilAsked(signal: AbortSignal): Promise<boolean> {
+  async #pausedUntilAsked({ signal, rest }: Omit<Life, "beat">): Promise<boolean> {
     const { pause } = this.#parts.requests.orders.of(this.name);
     if (pause === undefined) return false;
+    rest();
     this.#waitingFor = `paused by ${pause.by}: ${pause.reason}`;
     await this.#parts.requests.changed(signal);
     this.#waitingFor = undefined;
@@ -133,7 +138,7 @@ export class Subscription {
   }
 
   /** Until the signal aborts or it is paused. */
-  async #follow(signal: AbortSignal): Promise<void> {
+  async #follow({ signal, beat, rest }: Life): Promise<void> {
     const ended = new AbortController();
     const pages = this.#parts.changes.changes({
       subscription: this.name,
@@ -148,7 +153,9 @@ export class Subscription {
         if (this.#obey() === "pause") return;
         const due = this.#parking.due();
         if (due !== undefined) await catchUp(due, this.#redelivery);
+        rest();
         const page = await this.#firstOf(next, signal);
+        beat();
         if (page === "look again") continue;
         if (page.done) return;
         const { more } = page.value;
@@ -240,11 +247,4 @@ export class Subscription {
     await unit.commit(update());
     this.#checkpoint = checkpoint;
   }
-}
-
-/** The next page, which may never be asked for. */
-function ahead(pages: AsyncIterator<Changes>): Promise<IteratorResult<Changes>> {
-  const next = pages.next();
-  next.catch(() => {});
-  return next;
 }

@@ -1,10 +1,13 @@
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { StartError } from "../../core/ports/plugin.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Traffic } from "./traffic.ts";
 
 export type Door = { readonly url: string; readonly stop: (signal: AbortSignal) => Promise<void> };
 
-type Listening = {
+export type Listening = {
+  /** What the tree calls it. */
+  readonly name: string;
   readonly hostname: string;
   readonly port: number;
   /** The variable that chose the port, for whoever has to change it. */
@@ -12,16 +15,33 @@ type Listening = {
   readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
   readonly runtime: Runtime;
   readonly traffic: Traffic;
+  readonly branch: Branch;
+  /** `Deno.serve` when left out. */
+  readonly serve?: typeof Deno.serve;
 };
 
-/** Listens until stopped: what was accepted is answered first, or given up when the stop's signal aborts. */
+/**
+ * Listens until stopped, again on the same port should the server end before. When it is stopped, what was accepted is
+ * answered first, or given up when the stop's signal aborts.
+ */
 export async function openDoor(listening: Listening): Promise<Door> {
   await refuseWithoutPermission(listening);
-  const { runtime, traffic } = listening;
-  const server = listen(listening);
+  const { name, runtime, traffic, branch } = listening;
+  let server = listen(listening);
+  const { port } = server.addr;
+  const stopping = new AbortController();
+  let hasEnded = false;
+  const run = async ({ signal }: Life) => {
+    if (hasEnded) server = listen({ ...listening, port });
+    hasEnded = false;
+    await Promise.race([server.finished, aborted(signal)]);
+    hasEnded = true;
+  };
+  branch.start({ name, run, until: stopping.signal });
   return {
     url: urlOf(server.addr),
     async stop(signal) {
+      stopping.abort();
       const done = new AbortController();
       const { signal: settled } = done;
       signal.addEventListener("abort", () => done.abort(), { once: true, signal: settled });
@@ -38,9 +58,9 @@ export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
 }
 
-function listen({ hostname, port, variable, fetch }: Listening) {
+function listen({ hostname, port, variable, fetch, serve = Deno.serve }: Listening) {
   try {
-    return Deno.serve({ hostname, port, onListen: () => {} }, fetch);
+    return serve({ hostname, port, onListen: () => {} }, fetch);
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new StartError(`Cannot listen on ${hostname}:${port}: the port is in use; set ${variable} to a free one`, {

@@ -9,6 +9,7 @@ import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin, ref, StartError } from "../../core/ports/plugin.ts";
 import { operationRef } from "../../core/ports/operation.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
+import { type Branch, supervisionRef } from "../../core/ports/supervision.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { tracerRef } from "../../core/ports/tracing.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
@@ -35,7 +36,7 @@ const OPERATOR_HOST = "127.0.0.1";
 
 /**
  * Serves what the registry declares: the public door on HOST:PORT, the operator's on loopback at METRICS_PORT. Throws a
- * `StartError` when a door cannot open. Stopping ends live streams
+ * `StartError` when a door cannot open. Stopping serves on for `DRAIN_MS`, then ends live streams
  * and finishes accepted requests, at most until the stop's signal aborts.
  */
 export default definePlugin({
@@ -49,6 +50,7 @@ export default definePlugin({
     changes: changeSourceRef,
     brokers: brokerRef,
     lifecycle: lifecycleRef,
+    supervision: supervisionRef,
     runtime: runtimeRef,
     log: logRef,
     telemetry: telemetryRef,
@@ -57,7 +59,8 @@ export default definePlugin({
     operations: operationRef,
   },
   config,
-  async start({ services: { assets, operations, brokers: [broker], tracers: [tracer], ...services }, config, signal }) {
+  async start({ services: all, config, signal }) {
+    const { assets, operations, supervision, brokers: [broker], tracers: [tracer], ...services } = all;
     refuseOpenDoor(config);
     if (broker === undefined) services.log.info("There is no broker: this service has no topics");
     const kernel: Kernel = {
@@ -75,10 +78,11 @@ export default definePlugin({
         page: config.PAGE_LIMIT,
       },
     };
+    const branch = supervision.branch("http");
     const limiter = config.RATE_LIMIT && limitRate(kernel, config.RATE_LIMIT);
     const publicApp = createPublicApp(kernel, limiter);
     const operatorApp = createOperatorApp(kernel, { assets, operations });
-    const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, signal });
+    const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, branch, signal });
     return {
       services: {
         http: {
@@ -88,6 +92,8 @@ export default definePlugin({
         },
       },
       async stop(signal) {
+        // `/readyz` answers 503 by now: until whoever balances the load has noticed, requests still find an open door.
+        await kernel.runtime.sleep(config.DRAIN_MS, { signal }).catch(() => {});
         kernel.live.close();
         await Promise.all([publicDoor.stop(signal), operatorDoor.stop(signal)]);
         kernel.bodyDeadlines.stop();
@@ -106,20 +112,20 @@ function refuseOpenDoor({ HOST, AUTH }: Config): void {
 
 async function openDoors(
   { HOST, PORT, METRICS_PORT }: Config,
-  { kernel: { runtime, traffic }, publicApp, operatorApp, signal }: Parts & { readonly signal: AbortSignal },
+  { kernel: { runtime, traffic }, publicApp, operatorApp, branch, signal }: Parts & {
+    readonly branch: Branch;
+    readonly signal: AbortSignal;
+  },
 ): Promise<{ publicDoor: Door; operatorDoor: Door }> {
-  const { fetch } = publicApp;
-  const publicDoor = await openDoor({ hostname: HOST, port: PORT, variable: "PORT", fetch, runtime, traffic });
+  const shared = { runtime, traffic, branch };
+  const publicDoor = await openDoor({
+    ...{ name: "public_door", hostname: HOST, port: PORT, variable: "PORT", fetch: publicApp.fetch },
+    ...shared,
+  });
   try {
-    const { fetch } = operatorApp;
-    const port = METRICS_PORT;
     const operatorDoor = await openDoor({
-      hostname: OPERATOR_HOST,
-      port,
-      variable: "METRICS_PORT",
-      fetch,
-      runtime,
-      traffic,
+      ...{ name: "operator_door", hostname: OPERATOR_HOST, port: METRICS_PORT, variable: "METRICS_PORT" },
+      ...{ fetch: operatorApp.fetch, ...shared },
     });
     return { publicDoor, operatorDoor };
   } catch (error) {

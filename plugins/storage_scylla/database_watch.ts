@@ -1,10 +1,16 @@
 import type { Health } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { DatabaseClock } from "./database_clock.ts";
 import type { CqlSession } from "./session.ts";
 
-type WatchParts = { readonly session: CqlSession; readonly runtime: Runtime; readonly log: Log };
+type WatchParts = {
+  readonly session: CqlSession;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly branch: Branch;
+};
 
 /** Twice as often as the clock needs, so that an outage is told of soon. */
 const LOOK_EVERY_MS = 5_000;
@@ -24,7 +30,8 @@ export class DatabaseWatch {
   private constructor(parts: WatchParts, clock: DatabaseClock) {
     this.#parts = parts;
     this.clock = clock;
-    this.#running = this.#run();
+    const { signal: until } = this.#stopping;
+    this.#running = parts.branch.start({ name: "database_watch", run: (life) => this.#run(life), until });
   }
 
   health(): Health {
@@ -37,10 +44,10 @@ export class DatabaseWatch {
     await this.#running;
   }
 
-  async #run(): Promise<void> {
+  async #run({ signal, beat }: Life): Promise<void> {
     const { runtime, log } = this.#parts;
-    const { signal } = this.#stopping;
     while (!signal.aborted) {
+      beat();
       await runtime.sleep(LOOK_EVERY_MS, { signal }).catch(() => {});
       if (signal.aborted) return;
       try {

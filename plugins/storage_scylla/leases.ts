@@ -1,6 +1,6 @@
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
-import { keepRunning } from "./keep_running.ts";
 import { Lease, LEASE_TIMES, type LeaseTimes } from "./lease.ts";
 import { type LeaseRow, readAll, toLeaseRow } from "./lease_row.ts";
 import { allRows } from "./rows.ts";
@@ -34,6 +34,7 @@ export type LeaseOptions = {
   readonly session: CqlSession;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
   readonly slices: number;
   readonly copyId: string;
   /** Whether this copy works at all; one that only serves never claims. */
@@ -84,8 +85,8 @@ class Rounds implements Leases {
   start(): void {
     if (!this.#options.claim) return;
     const { renewEveryMs, lookEveryMs } = this.#times;
-    this.#keepRunning("renewals of leases", () => this.#repeat(renewEveryMs, () => this.#renew()));
-    this.#keepRunning("looks at leases", () => this.#repeat(lookEveryMs, () => this.#look()));
+    this.#repeat("lease_renewals", { everyMs: renewEveryMs, work: () => this.#renew() });
+    this.#repeat("lease_looks", { everyMs: lookEveryMs, work: () => this.#look() });
   }
 
   owned(): readonly Tenure[] {
@@ -127,15 +128,18 @@ class Rounds implements Leases {
   }
 
   /** Neither waits for the other: what hangs while it looks may not keep it from renewing. */
-  async #repeat(everyMs: number, work: () => Promise<void>): Promise<void> {
-    const { runtime } = this.#options;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const began = runtime.monotonicMs();
-      await work();
-      if (signal.aborted) return;
-      await runtime.sleep(Math.max(0, began + everyMs - runtime.monotonicMs()), { signal }).catch(() => {});
-    }
+  #repeat(name: string, { everyMs, work }: { everyMs: number; work: () => Promise<void> }): void {
+    const { runtime, branch } = this.#options;
+    const run = async ({ signal, beat }: Life) => {
+      while (!signal.aborted) {
+        beat();
+        const began = runtime.monotonicMs();
+        await work();
+        if (signal.aborted) return;
+        await runtime.sleep(Math.max(0, began + everyMs - runtime.monotonicMs()), { signal }).catch(() => {});
+      }
+    };
+    this.#run(branch.start({ name, run, until: this.#stopping.signal }));
   }
 
   async #renew(): Promise<void> {
@@ -208,11 +212,6 @@ class Rounds implements Leases {
     if (this.#busy.has(lease)) return;
     this.#busy.add(lease);
     await this.#run(work().finally(() => this.#busy.delete(lease)));
-  }
-
-  #keepRunning(name: string, work: () => Promise<void>): void {
-    const { runtime, log } = this.#options;
-    this.#run(keepRunning(work, { name, runtime, log, signal: this.#stopping.signal }));
   }
 
   #run(work: Promise<void>): Promise<void> {

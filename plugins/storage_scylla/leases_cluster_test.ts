@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
-import { keptLog, until } from "../../tests/contract/surroundings.ts";
+import { keptLog, openBranch, until } from "../../tests/contract/surroundings.ts";
 import { LEASE_TIMES, type LeaseTimes } from "./lease.ts";
 import { type Leases, startLeases } from "./leases.ts";
 import { CqlError, type CqlRow, type CqlSession, type Statement } from "./session.ts";
@@ -29,8 +29,9 @@ describe("the leases of slices", () => {
     const scope = uniqueName("leases");
     const started: Leases[] = [];
     const start = ({ claim = true, over = session, times = {}, now = runtime.now }: StartOptions = {}) => {
+      const parts = { runtime: { ...runtime, now }, log: keptLog() };
       const leases = startLeases({
-        ...{ session: over, runtime: { ...runtime, now }, log: keptLog(), slices: SLICES, claim, scope },
+        ...{ ...parts, branch: openBranch(parts), session: over, slices: SLICES, claim, scope },
         ...{ copyId: crypto.randomUUID(), times: { ...TIMES, ...times } },
       });
       started.push(leases);

@@ -7,6 +7,7 @@ import { readModelsRef } from "../../core/ports/read_models.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
 import { streamListRef } from "../../core/ports/stream_list.ts";
+import { supervisionRef } from "../../core/ports/supervision.ts";
 import { type Log, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { type Database, type DatabaseConfig, databaseConfig, openDatabase } from "./database.ts";
 import { CqlError } from "./session.ts";
@@ -30,16 +31,17 @@ export default definePlugin({
     checkpoints: checkpointStoreRef,
     streamList: streamListRef,
   },
-  requires: { log: logRef, runtime: runtimeRef, telemetry: telemetryRef },
+  requires: { log: logRef, runtime: runtimeRef, telemetry: telemetryRef, supervision: supervisionRef },
   config: databaseConfig.extend({
     /** `serve` alone: this copy takes commands and queries, and leaves the feeding of subscriptions to others. */
     ROLES: z.string().default("serve,stream").transform((text) => text.split(",").map((role) => role.trim())).pipe(
       z.array(z.enum(ROLES)).refine((roles) => roles.includes("serve"), "expected serve, or serve,stream"),
     ),
   }),
-  async start({ services, config, signal }) {
+  async start({ services: { supervision, ...services }, config, signal }) {
     const streams = config.ROLES.includes("stream");
-    const opened = await whenThere(() => open(config, { ...services, streams }), { ...services, signal });
+    const branch = supervision.branch("storage_scylla");
+    const opened = await whenThere(() => open(config, { ...services, branch, streams }), { ...services, signal });
     const { store: eventStore, source: changeSource, health, close, ...others } = opened;
     const { readModels, snapshots, checkpoints, streamList } = others;
     return {

@@ -6,6 +6,7 @@ import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { StreamList } from "../../core/ports/stream_list.ts";
+import type { Branch } from "../../core/ports/supervision.ts";
 import type { Log, Telemetry } from "../../core/ports/telemetry.ts";
 import { CdcFeed } from "./cdc/cdc_feed.ts";
 import { createChangeSource } from "./change_source.ts";
@@ -38,24 +39,26 @@ export type StorageOptions = Database & {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly telemetry: Telemetry;
+  readonly branch: Branch;
   readonly times?: FeedTimes;
 };
 
 /** The storage of one copy, over a database that is ready; closing it closes the database's session. */
 export async function openStorage(
-  { session, layout, changeLog, createTable, streams, runtime, log, telemetry, times = FEED_TIMES }: StorageOptions,
+  { session, layout, changeLog, createTable, streams, runtime, log, telemetry, branch, times = FEED_TIMES }:
+    StorageOptions,
 ): Promise<Storage> {
-  const watch = await DatabaseWatch.start({ session, runtime, log });
+  const watch = await DatabaseWatch.start({ session, runtime, log, branch });
   const { clock } = watch;
   const { slices } = layout;
   const copyId = runtime.newId();
-  const leases = startLeases({ session, runtime, log, copyId, claim: streams, slices });
+  const leases = startLeases({ session, runtime, log, branch, copyId, claim: streams, slices });
   const reader = createStreamReader(session, layout);
   const parts = { session, reader, runtime, clock, slices, times };
   const cdc = changeLog === undefined
     ? undefined
-    : new CdcFeed({ session, runtime, log, clock, slices, layout: changeLog, observe: delayOf(telemetry) });
-  const feed = new Feed({ ...parts, leases, log, cdc, countMissed: missedCounter(telemetry) });
+    : new CdcFeed({ session, runtime, log, branch, clock, slices, layout: changeLog, observe: delayOf(telemetry) });
+  const feed = new Feed({ ...parts, leases, log, branch, cdc, countMissed: missedCounter(telemetry) });
   const source = createChangeSource({ ...parts, feed });
   const progress = createProgress({ session, runtime, slices, leases, feed });
   const changeSource = cdc === undefined ? "outbox" : "cdc";

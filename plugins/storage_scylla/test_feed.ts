@@ -19,7 +19,7 @@ import { createProgress, type ScyllaProgress } from "./progress.ts";
 import { createReadModels } from "./read_models.ts";
 import type { CqlSession } from "./session.ts";
 import { createStreamReader } from "./stream_reader.ts";
-import { keptLog } from "../../tests/contract/surroundings.ts";
+import { keptLog, openBranch } from "../../tests/contract/surroundings.ts";
 import { openTestSession, type TestSession, uniqueName } from "./test_storage.ts";
 
 /** A store in a keyspace of its own, and any number of copies of the service that work on it. */
@@ -105,20 +105,22 @@ async function openCopy(test: TestSession, scope: string, options: CopyOptions):
   const { aheadMs = () => 0 } = options;
   const copyId = runtime.newId();
   const log = keptLog();
+  const branch = openBranch({ runtime, log });
   const databaseClock = await DatabaseClock.start(session, runtime);
   const clock = { nowMs: () => databaseClock.nowMs() + aheadMs() };
   const leases = startLeases({
-    ...{ session, runtime, log, copyId, claim, scope, slices: layout.slices },
+    ...{ session, runtime, log, branch, copyId, claim, scope, slices: layout.slices },
     times: { ...LEASE_TIMES, ...QUICK_LEASES, ...options.leaseTimes },
   });
   const times = { ...FEED_TIMES, ...QUICK_TIMES, ...options.times };
   const reader = createStreamReader(session, layout);
   const common = { session, reader, runtime, clock, times, slices: layout.slices };
-  const cdc = cdcFeedOf(options, { session, runtime, log, clock, slices: layout.slices });
+  const cdc = cdcFeedOf(options, { session, runtime, log, branch, clock, slices: layout.slices });
   const feed = new Feed({
     ...common,
     leases,
     log,
+    branch,
     cdc,
     ...options.queue === undefined ? {} : { queue: options.queue },
   });

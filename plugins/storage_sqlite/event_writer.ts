@@ -1,6 +1,7 @@
 import { type AppendOutcome, type NewEvent, type Stream, Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type EventRow, sizeOf, toRow } from "./event_rows.ts";
 import { CONFLICT, type GroupReply, type Move, type SnapshotRow } from "./events_file.ts";
@@ -65,9 +66,13 @@ export class EventWriter {
     return this.#thread.busyMs;
   }
 
+  watch(life: Life): Promise<void> {
+    return this.#thread.watch(life);
+  }
+
   /** Opens the file and answers with the position of its last event; throws a `StartError`. */
   async open(): Promise<number> {
-    const reply = await this.#call({ open: this.#path }) as OpenReply;
+    const reply = await this.#call({ open: this.#path }, { mayTakeLong: true }) as OpenReply;
     if ("refused" in reply) {
       // Ended, so that the next group opens the file: one for a closed file would end it with an unknown outcome.
       this.#thread.terminate();
@@ -208,7 +213,7 @@ export class EventWriter {
     for (const { reject } of savers) reject(error);
   }
 
-  #call(request: EventsRequest): Promise<EventsReply> {
-    return this.#thread.call(request) as Promise<EventsReply>;
+  #call(request: EventsRequest, options?: { readonly mayTakeLong: boolean }): Promise<EventsReply> {
+    return this.#thread.call(request, options) as Promise<EventsReply>;
   }
 }

@@ -1,6 +1,7 @@
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { EventsReader } from "./events_reader.ts";
 import { EventWriter } from "./event_writer.ts";
@@ -12,6 +13,7 @@ import { ViewsWriter } from "./views_writer.ts";
 export type FilesOptions = {
   readonly log: Log;
   readonly runtime: Pick<Runtime, "monotonicMs">;
+  readonly branch: Branch;
   readonly startWorker: (file: "events" | "views") => Worker;
 };
 
@@ -27,6 +29,7 @@ export class Files {
   readonly #directory: string;
   readonly #log: Log;
   readonly #lock: Disposable;
+  readonly #closing = new AbortController();
   #readers: Readers | undefined;
   #state: "opening" | "open" | "closed" = "opening";
 
@@ -34,6 +37,7 @@ export class Files {
   static async open(directory: string, options: FilesOptions): Promise<{ files: Files; head: number }> {
     const files = new Files(directory, options, await lockDirectory(directory));
     try {
+      files.#watch(options.branch);
       const head = await files.#open();
       await files.#discardForeignViews();
       return { files, head };
@@ -81,11 +85,18 @@ export class Files {
       await this.events.close();
       await this.views.close();
     } finally {
+      this.#closing.abort();
       this.#state = "closed";
       // Closed after the writers, readers leave the log's files in place, without which SQLite cannot open a database
       // in WAL mode on a disk that has become read-only.
       this.#closeReaders();
       this.#lock[Symbol.dispose]();
+    }
+  }
+
+  #watch(branch: Branch): void {
+    for (const file of ["events", "views"] as const) {
+      branch.start({ name: `${file}_thread`, run: (life) => this[file].watch(life), until: this.#closing.signal });
     }
   }
 

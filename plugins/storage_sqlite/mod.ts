@@ -8,6 +8,7 @@ import { readModelsRef } from "../../core/ports/read_models.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
 import { streamListRef } from "../../core/ports/stream_list.ts";
+import { supervisionRef } from "../../core/ports/supervision.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { openStorage } from "./storage.ts";
 
@@ -26,10 +27,11 @@ export default definePlugin({
     checkpoints: checkpointStoreRef,
     streamList: streamListRef,
   },
-  requires: { log: logRef, runtime: runtimeRef },
+  requires: { log: logRef, runtime: runtimeRef, supervision: supervisionRef },
   config: z.object({ DATA_DIR: z.string().min(1).default("./data") }),
-  async start({ services, config }) {
-    const storage = await openStorage(config.DATA_DIR, services);
+  async start({ services: { supervision, ...services }, config }) {
+    const branch = supervision.branch("storage_sqlite");
+    const storage = await openStorage(config.DATA_DIR, { ...services, branch });
     const { store: eventStore, log: changeLog, source: changeSource, health, close, ...others } = storage;
     const { readModels, snapshots, checkpoints, streamList } = others;
     return {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
 import storageSqlite from "./mod.ts";
-import { keptLog } from "../../tests/contract/surroundings.ts";
+import { keptLog, openBranch } from "../../tests/contract/surroundings.ts";
 import { temporaryDirectory } from "./test_storage.ts";
 
 describe("the plugin storage_sqlite", () => {
@@ -16,8 +16,9 @@ describe("the plugin storage_sqlite", () => {
     for (let start = 0; start < 2; start++) {
       const { signal } = new AbortController();
       const config = { DATA_DIR: directory.path };
+      const parts = { log: keptLog(), runtime: virtualRuntime({ seed: 1 }) };
       const running = await storageSqlite.start({
-        services: { log: keptLog(), runtime: virtualRuntime({ seed: 1 }) },
+        services: { ...parts, supervision: openBranch(parts) },
         config,
         signal,
       });

@@ -9,6 +9,7 @@ import type { ReadModels } from "../../core/ports/read_models.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Snapshots } from "../../core/ports/snapshots.ts";
 import type { StreamList } from "../../core/ports/stream_list.ts";
+import type { Branch } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { createChangeLog } from "./change_log.ts";
 import { createCheckpoints } from "./checkpoints.ts";
@@ -22,6 +23,7 @@ import { Tail, type TailBounds } from "./tail.ts";
 export type StorageOptions = {
   readonly log: Log;
   readonly runtime: Pick<Runtime, "monotonicMs">;
+  readonly branch: Branch;
   /** How much of what was committed last is kept in memory for readers that keep up. */
   readonly tail?: TailBounds;
   readonly startWorker?: (file: "events" | "views") => Worker;
@@ -46,8 +48,8 @@ const TAIL: TailBounds = { events: 8_192, bytes: 16_000_000 };
  * another process uses it or a file cannot be used as it is.
  */
 export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
-  const { log, runtime, tail: bounds = TAIL, startWorker = startStorageWorker } = options;
-  const { files, head } = await Files.open(directory, { log, runtime, startWorker });
+  const { log, runtime, branch, tail: bounds = TAIL, startWorker = startStorageWorker } = options;
+  const { files, head } = await Files.open(directory, { log, runtime, branch, startWorker });
   const tail = new Tail(head, bounds);
   files.events.feed(tail);
   const events = { writer: files.events, reader: () => files.eventsReader(), tail };

@@ -1,11 +1,12 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Stream } from "../../core/ports/event_store.ts";
 import { openStorage, type StorageOptions } from "./storage.ts";
-import { keptLog } from "../../tests/contract/surroundings.ts";
+import { keptLog, openBranch, realRuntime } from "../../tests/contract/surroundings.ts";
 
 /** What a storage needs, with a clock that stands still. */
 export function testOptions(): StorageOptions {
-  return { log: keptLog(), runtime: { monotonicMs: () => 0 } };
+  const log = keptLog();
+  return { log, runtime: { monotonicMs: () => 0 }, branch: openBranch({ runtime: realRuntime, log }) };
 }
 
 /** A storage in a directory of its own under the project's data directory, removed when disposed. */

@@ -1,4 +1,5 @@
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 
 /** The thread ended with a call under way: whether that call had its effect is not known. */
@@ -12,7 +13,12 @@ export type ThreadOptions = {
   readonly log: Log;
   readonly runtime: Pick<Runtime, "monotonicMs">;
 };
-type Pending = { readonly resolve: (reply: unknown) => void; readonly reject: (error: Error) => void };
+type Pending = {
+  readonly mayTakeLong: boolean;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+};
+type Watcher = Pick<Life, "beat" | "rest"> & { readonly died: (error: Error) => void };
 
 /**
  * A Worker that answers each message with one message, in order. One that dies fails the calls under way with
@@ -24,6 +30,7 @@ export class Thread {
   #pending: Pending[] = [];
   /** Since when it works on the oldest call. */
   #sinceMs = 0;
+  #watcher: Watcher | undefined;
 
   constructor(options: ThreadOptions) {
     this.#options = options;
@@ -38,13 +45,26 @@ export class Thread {
     return this.#pending.length === 0 ? 0 : this.#options.runtime.monotonicMs() - this.#sinceMs;
   }
 
-  call(message: unknown): Promise<unknown> {
+  /**
+   * Shows a supervisor that the thread dies, by throwing, and that a call hangs. It mends neither: the next call starts
+   * the thread again, and nobody can take back what the disk holds. Ends when the signal aborts.
+   */
+  watch({ signal, beat, rest }: Life): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      this.#watcher = { beat, rest, died: reject };
+      this.#move();
+    });
+  }
+
+  /** One that `mayTakeLong` does not count as hung, however long it takes. */
+  call(message: unknown, { mayTakeLong = false }: { readonly mayTakeLong?: boolean } = {}): Promise<unknown> {
     const worker = this.#worker ??= this.#start();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     // Throws for what cannot be copied: nobody may wait for an answer to it, or all would get their neighbour's.
     worker.postMessage(message);
-    if (this.#pending.length === 0) this.#sinceMs = this.#options.runtime.monotonicMs();
-    this.#pending.push({ resolve, reject });
+    const isFirst = this.#pending.push({ mayTakeLong, resolve, reject }) === 1;
+    if (isFirst) this.#move();
     return promise;
   }
 
@@ -53,13 +73,22 @@ export class Thread {
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#pending = [];
+    this.#move();
+  }
+
+  /** Another call is the oldest one now, or there is none. */
+  #move(): void {
+    this.#sinceMs = this.#options.runtime.monotonicMs();
+    const [oldest] = this.#pending;
+    if (oldest === undefined || oldest.mayTakeLong) this.#watcher?.rest();
+    else this.#watcher?.beat();
   }
 
   #start(): Worker {
     const worker = this.#options.start();
     worker.onmessage = ({ data }) => {
-      this.#sinceMs = this.#options.runtime.monotonicMs();
       this.#pending.shift()?.resolve(data);
+      this.#move();
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -77,6 +106,8 @@ export class Thread {
     const pending = this.#pending;
     this.#pending = [];
     log.error("A storage thread died; the next call starts it again", { thread: name, reason, calls: pending.length });
-    for (const { reject } of pending) reject(new ThreadDied(`The thread of ${name} died: ${reason}`));
+    const death = new ThreadDied(`The thread of ${name} died: ${reason}`);
+    for (const { reject } of pending) reject(death);
+    this.#watcher?.died(death);
   }
 }

@@ -1,18 +1,22 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { virtualRuntime } from "annals/testing";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { appendNext, openReader, placeOf, sampleEvent, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { startStorageWorker } from "./storage.ts";
-import { keptLog } from "../../tests/contract/surroundings.ts";
+import { keptLog, openBranch } from "../../tests/contract/surroundings.ts";
 import { openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
 import { openStorage } from "./storage.ts";
 
 /** What happens to the next message of this kind, once. */
-type Fate = { kind: "group" | "write"; dies: "before" | "after" } | undefined;
+type Fate = { kind: "group" | "write"; dies: "before" | "after" | "never" } | undefined;
 
-/** Workers that die when told: a message none of them knows is a programmer's fault, which ends a worker. */
+/**
+ * Workers that die when told: a message none of them knows is a programmer's fault, which ends a worker. One that never
+ * dies does not even hear the message until it is told to go on.
+ */
 function mortalWorkers() {
-  const fates: { next: Fate } = { next: undefined };
+  const fates: { next: Fate; go?: () => void } = { next: undefined };
   const startWorker = (file: "events" | "views"): Worker => {
     const worker = startStorageWorker(file);
     const post = worker.postMessage.bind(worker);
@@ -21,6 +25,10 @@ function mortalWorkers() {
       const fate = fates.next !== undefined && fates.next.kind in message ? fates.next : undefined;
       if (fate === undefined) return post(message);
       fates.next = undefined;
+      if (fate.dies === "never") {
+        fates.go = () => post(message);
+        return;
+      }
       isDeaf = true;
       if (fate.dies === "before") post({ unheard: "of" });
       post(message);
@@ -35,6 +43,50 @@ function mortalWorkers() {
   };
   return { fates, startWorker };
 }
+
+describe("a storage thread under supervision", () => {
+  const openWatched = async () => {
+    const { fates, startWorker } = mortalWorkers();
+    const runtime = virtualRuntime({ seed: 1 });
+    const branch = openBranch({ runtime, log: keptLog() });
+    const storage = await openTemporary({ startWorker, branch });
+    const component = (name: string) => branch.tree().children.find((each) => each.name === name);
+    return { fates, runtime, storage, component };
+  };
+  const append = (storage: Awaited<ReturnType<typeof openWatched>>["storage"], id: string) =>
+    storage.store.append(streamOf(id), { expectedVersion: 0, events: sampleEvents(1) });
+
+  it("shows its death, comes back with the next call, and leaves the other alone", async () => {
+    const { fates, runtime, storage, component } = await openWatched();
+    await using _storage = storage;
+    fates.next = { kind: "group", dies: "before" };
+    assertEquals(await append(storage, "a"), "unknown");
+    await runtime.advance(0);
+    assertEquals([component("events_thread")?.state, component("events_thread")?.restarts], ["restarting", 1]);
+    assertMatch(component("events_thread")?.lastError ?? "", /^ThreadDied: The thread of .*events\.db died/);
+    await runtime.advance(1_000);
+    assertEquals([component("events_thread")?.state, await append(storage, "a")], ["running", "applied"]);
+    assertEquals([component("views_thread")?.state, component("views_thread")?.restarts], ["running", 0]);
+  });
+
+  it("shows a write that hangs and gives it up never, and takes no rest for a hang", async () => {
+    const { fates, runtime, storage, component } = await openWatched();
+    await using _storage = storage;
+    await runtime.advance(600_000);
+    assertEquals(component("events_thread")?.restarts, 0);
+    fates.next = { kind: "group", dies: "never" };
+    const appending = append(storage, "a");
+    await runtime.advance(80_000);
+    const { lastError } = component("events_thread") ?? {};
+    fates.go?.();
+    assertMatch(lastError ?? "", /It hangs/);
+    assertEquals(component("views_thread")?.restarts, 0);
+    assertEquals(await appending, "applied");
+    const shown = component("events_thread")?.restarts;
+    await runtime.advance(600_000);
+    assertEquals(component("events_thread")?.restarts, shown);
+  });
+});
 
 describe("a storage thread that dies", () => {
   for (const dies of ["before", "after"] as const) {

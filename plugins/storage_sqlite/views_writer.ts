@@ -1,6 +1,7 @@
 import { StartError } from "../../core/ports/plugin.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { IndexList } from "./document_rows.ts";
 import { errorOf } from "./sqlite_error.ts";
@@ -35,13 +36,17 @@ export class ViewsWriter {
     return this.#thread.busyMs;
   }
 
+  watch(life: Life): Promise<void> {
+    return this.#thread.watch(life);
+  }
+
   /** Throws a `StartError`. */
   open(): Promise<void> {
     return this.#opening ??= this.#open().finally(() => this.#opening = undefined);
   }
 
   prepare(incarnation: string, indexes: IndexList): Promise<void> {
-    return this.#call({ prepare: { incarnation, indexes } });
+    return this.#call({ prepare: { incarnation, indexes } }, { mayTakeLong: true });
   }
 
   discard(incarnations: readonly string[]): Promise<void> {
@@ -71,7 +76,9 @@ export class ViewsWriter {
   }
 
   async #open(): Promise<void> {
-    const reply = await this.#thread.call({ open: this.#path } satisfies ViewsRequest) as ViewsReply;
+    const reply = await this.#thread.call({ open: this.#path } satisfies ViewsRequest, {
+      mayTakeLong: true,
+    }) as ViewsReply;
     if ("refused" in reply) {
       // Ended, so that the next change opens the file: one for a closed file would end it as a crash does.
       this.#thread.terminate();
@@ -79,10 +86,10 @@ export class ViewsWriter {
     }
   }
 
-  async #call(request: ViewsRequest): Promise<void> {
+  async #call(request: ViewsRequest, options?: { readonly mayTakeLong: boolean }): Promise<void> {
     if (this.#closed) throw new Unavailable(`Cannot write to ${this.#path}: it is being closed`);
     if (this.#opening !== undefined || !this.#thread.running) await this.#reopen();
-    const reply = await this.#thread.call(request) as ViewsReply;
+    const reply = await this.#thread.call(request, options) as ViewsReply;
     if ("failure" in reply) throw errorOf(reply.failure);
   }
 

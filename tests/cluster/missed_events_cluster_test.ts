@@ -5,7 +5,7 @@ import { createTableOf, MIGRATIONS } from "../../plugins/storage_scylla/migratio
 import { LAYOUT } from "../../plugins/storage_scylla/partitions.ts";
 import type { CqlSession, Statement } from "../../plugins/storage_scylla/session.ts";
 import { openStorage } from "../../plugins/storage_scylla/storage.ts";
-import { keptLog } from "../contract/surroundings.ts";
+import { keptLog, openBranch } from "../contract/surroundings.ts";
 import { openTestSession, type TestSession } from "../../plugins/storage_scylla/test_storage.ts";
 import metrics from "../../plugins/metrics/mod.ts";
 import { openReader } from "../contract/change_source.ts";
@@ -47,10 +47,11 @@ type Opening = {
 
 async function open(test: TestSession, { session, page, streams, aheadMs = () => 0 }: Opening) {
   const runtime = { ...test.runtime, now: () => Date.now() + aheadMs() };
+  const log = keptLog();
   const storage = await openStorage({
     ...{ session: { ...session, close: () => Promise.resolve() }, kind: test.kind, layout: LAYOUT, streams, runtime },
     changeLog: undefined,
-    ...{ log: keptLog(), telemetry: page.telemetry, times: TIMES },
+    ...{ log, branch: openBranch({ runtime, log }), telemetry: page.telemetry, times: TIMES },
     createTable: createTableOf({ ...test, migrations: MIGRATIONS }),
   });
   return { ...storage, [Symbol.asyncDispose]: () => storage.close() };

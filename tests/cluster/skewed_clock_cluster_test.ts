@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { startApp } from "../../core/engine/app.ts";
 import { kernel } from "../../core/engine/kernel.ts";
+import { supervision } from "../../core/engine/supervision.ts";
 import account from "../../modules/account/mod.ts";
 import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
 import http, { httpRef } from "../../plugins/http/mod.ts";
@@ -39,7 +40,7 @@ describe("a copy whose clock is more than a minute from the database's", () => {
 async function open(keyspace: string, aheadMs: () => number) {
   const found = [{ module: account, location: "account/mod.ts", fingerprint: "test" }];
   const app = await startApp({
-    plugins: [logging, metrics, storageScylla, kernel(found), cdcStreamer, http],
+    plugins: [logging, metrics, supervision, storageScylla, kernel(found), cdcStreamer, http],
     environment: {
       ...{ PORT: "0", METRICS_PORT: "0", LOG_LEVEL: "error" },
       ...{ SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace },

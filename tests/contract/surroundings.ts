@@ -1,4 +1,6 @@
-import type { Log } from "../../core/ports/telemetry.ts";
+import { Supervisor } from "../../core/engine/supervisor.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Log, Telemetry } from "../../core/ports/telemetry.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 
 /** For what waits in real time, beside a real server. */
@@ -11,6 +13,18 @@ export function keptLog(): Log & { readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
   const keep = (level: keyof Log) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
   return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
+}
+
+/** Counts nothing. */
+export const UNCOUNTED: Telemetry = {
+  counter: () => ({ at: () => ({ add() {} }) }),
+  histogram: () => ({ at: () => ({ observe() {} }) }),
+  gauge() {},
+};
+
+/** A tree for what runs in a test. */
+export function openBranch({ runtime, log }: { readonly runtime: Runtime; readonly log: Log }): Supervisor {
+  return new Supervisor("test", { runtime, log, telemetry: UNCOUNTED });
 }
 
 const LOOK_MS = 20;

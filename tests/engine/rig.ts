@@ -7,6 +7,7 @@ import {
   type CommandRequest,
 } from "../../core/engine/command_bus.ts";
 import { kernel } from "../../core/engine/kernel.ts";
+import { supervision } from "../../core/engine/supervision.ts";
 import { type Queries, queriesRef } from "../../core/engine/queries.ts";
 import { type FoundModule, parseCommand, type Registry, registryRef } from "../../core/engine/registry.ts";
 import type { Fields } from "../../core/model/message.ts";
@@ -63,6 +64,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   const plugins = [
     keptLog(lines),
     metrics,
+    supervision,
     storagePlugin(storage),
     kernel(modules.map(found)),
     ...more,

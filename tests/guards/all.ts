@@ -6,6 +6,7 @@ import { feedGuards } from "./feed_guards.ts";
 import { handlerGuards } from "./handler_guards.ts";
 import { kafkaGuards } from "./kafka_guards.ts";
 import { monitoringGuards } from "./monitoring_guards.ts";
+import { supervisionGuards } from "./supervision_guards.ts";
 import { type Guard, guards } from "./guards.ts";
 
 /** Every guard of a promise there is. */
@@ -19,4 +20,5 @@ export const allGuards: readonly Guard[] = [
   handlerGuards,
   kafkaGuards,
   monitoringGuards,
+  supervisionGuards,
 ].flat();

@@ -86,6 +86,12 @@ describe("the doors", () => {
     assertEquals((await service.send("/readyz", { operator: true })).status, 200);
   });
 
+  it("show operators alone how each component is", async () => {
+    const { status, headers, body } = await service.send("/health", { operator: true });
+    assertEquals([status, headers.get("content-type"), body.status], [200, "application/json", "healthy"]);
+    assertProblem(await service.send("/health"), 404, "not_found");
+  });
+
   it("show metrics to operators, and what the public sees", async () => {
     const { status, text } = await service.send("/metrics", { operator: true });
     assertEquals(status, 200);
@@ -147,6 +153,20 @@ describe("the rate limit", () => {
 });
 
 describe("the stop of the doors", () => {
+  it("first says that it is not ready, at either door, and serves on until the drain is over", async () => {
+    const service = await openService({ environment: { DRAIN_MS: "1000" } });
+    await service.send("/accounts/acc-001", { body: OPEN });
+    const stopping = service.app.stop();
+    for (const operator of [false, true]) {
+      const { status, body } = await service.send("/readyz", { operator });
+      assertEquals([status, body.status], [503, "fail"]);
+      assertEquals((await service.send("/livez", { operator })).status, 200);
+    }
+    assertEquals((await service.send("/accounts/acc-001", { body: { type: "Deposit", amount: 1 } })).status, 200);
+    await stopping;
+    await assertRejects(() => service.send("/livez"));
+  });
+
   it("does not wait for a client that never ends its request", async () => {
     const service = await openService();
     const { hostname, port } = new URL(service.url);

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { z } from "zod";
 import { type App, startApp } from "../../core/engine/app.ts";
 import { kernel } from "../../core/engine/kernel.ts";
+import { supervision } from "../../core/engine/supervision.ts";
 import type { Module } from "../../core/model/module.ts";
 import { definePlugin, type Plugin } from "../../core/ports/plugin.ts";
 import { type Log, logRef } from "../../core/ports/telemetry.ts";
@@ -10,6 +11,7 @@ import customer from "../../modules/customer/mod.ts";
 import order from "../../modules/order/mod.ts";
 import brokerLocal from "../../plugins/broker_local/mod.ts";
 import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
+import health from "../../plugins/health/mod.ts";
 import http, { httpRef } from "../../plugins/http/mod.ts";
 import metrics from "../../plugins/metrics/mod.ts";
 import operations from "../../plugins/operations/mod.ts";
@@ -52,6 +54,8 @@ export async function openService(options: Options = {}): Promise<Service> {
     plugins: [
       keptLog(lines),
       metrics,
+      supervision,
+      health,
       storage,
       kernel(found),
       cdcStreamer,
@@ -59,7 +63,7 @@ export async function openService(options: Options = {}): Promise<Service> {
       ...(broker ? [brokerLocal] : []),
       http,
     ],
-    environment: { PORT: "0", METRICS_PORT: "0", ...environment },
+    environment: { PORT: "0", METRICS_PORT: "0", DRAIN_MS: "0", ...environment },
     runtime: systemRuntime,
   });
   const { publicUrl, operatorUrl } = app.service(httpRef);

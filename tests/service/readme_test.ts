@@ -26,6 +26,17 @@ describe("the README's tour", () => {
   });
 });
 
+describe("the README's look at health", () => {
+  it("finds every component healthy", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path });
+    const blocks = fencesOf((await readReadme()).section("Health and stopping")).map(({ code }) => code);
+    const [[health, ready, live] = []] = await runBlocks(service, blocks);
+    assertObjectMatch(health?.body ?? {}, { status: "healthy", tree: { name: "root", state: "running" } });
+    assertEquals([ready, live].map((answer) => [answer?.status, answer?.body.status]), [[200, "pass"], [200, "pass"]]);
+  });
+});
+
 describe("the README's commands", () => {
   it("are tasks, each with a description and explicit permissions", async () => {
     const readme = await readReadme();
@@ -114,7 +125,9 @@ async function runBlocks(service: Service, blocks: readonly string[]): Promise<S
   const answers: Shown[][] = [];
   let token = "";
   for (const block of blocks) {
-    const script = `set -e\n${CURL}\n${block.replaceAll("localhost:8000", new URL(service.url).host)}`;
+    const [host, operators] = [service.url, service.operatorUrl].map((url) => new URL(url).host);
+    const hosted = block.replaceAll("localhost:8000", host ?? "").replaceAll("localhost:9090", operators ?? "");
+    const script = `set -e\n${CURL}\n${hosted}`;
     const { code, stdout, stderr } = await run("sh", {
       args: ["-c", script],
       environment: { ...surroundings(), TOKEN: token },

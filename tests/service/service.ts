@@ -106,12 +106,13 @@ export function launch({ directory, modules, environment = {}, prelude, namespac
     HOST: "127.0.0.1",
     PORT: "0",
     METRICS_PORT: "0",
+    DRAIN_MS: "0",
     DATA_DIR: `${directory}/store`,
     ...(modules === undefined ? {} : { MODULES_DIR: modules }),
     ...environment,
   };
   const [command = "", ...args] = deno.tasks[task ?? "start"].command
-    .replace("--watch=modules", `--watch=${modules}`).split(" ");
+    .replace(/^DRAIN_MS=0 /, "").replace("--watch=modules", `--watch=${modules}`).split(" ");
   assertEquals([command, args.at(-1)], ["deno", "main.ts"]);
   if (prelude === undefined) return new Program(command, { args, environment: variables });
   const script = `${prelude}; exec ${[command, ...args].join(" ")}`;
@@ -127,8 +128,8 @@ export async function runService(options: Options): Promise<Exit> {
 
 /** This process's environment without what configures a service. */
 export function surroundings(): Record<string, string> {
-  const names = "HOST|PORT|METRICS_PORT|AUTH|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|EVENT_SOURCE|REDPANDA_BROKERS|" +
-    "RETRY_POLICY|BREAKER_MS";
+  const names = "HOST|PORT|METRICS_PORT|AUTH|DRAIN_MS|WATCHDOG_SECONDS|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|EVENT_SOURCE|" +
+    "REDPANDA_BROKERS|RETRY_POLICY|BREAKER_MS";
   const configured = new RegExp(`^(${names}|(SCYLLA|KAFKA|WEBHOOK)_.*|(DATA|MODULES)_DIR|.*_LIMIT.*)$`);
   return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !configured.test(name)));
 }

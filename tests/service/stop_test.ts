@@ -1,11 +1,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { until } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
 import { type Exit, moment, within } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory } from "./service.ts";
 import { Writers } from "./writers.ts";
 
+/** Every other time the load goes on after the signal, for half of the time in which the doors stay open. */
+const DRAIN_MS = 1_000;
 const MOMENTS = Number(Deno.env.get("STOP_MOMENTS") ?? 10);
 const STOP_MS = 10_000;
 
@@ -17,8 +20,10 @@ describe("SIGTERM under load", () => {
     const journal = new Journal();
     const writers = new Writers(journal, { seed, count: 8 });
     for (let at = 1; at <= MOMENTS; at += 1) {
-      await using service = await startService({ directory: directory.path });
-      await stopWhileWriting(service, { writers, ms: chance.between(50, 400) });
+      const drainMs = at % 2 === 0 ? DRAIN_MS : 0;
+      const environment = { DRAIN_MS: String(drainMs) };
+      await using service = await startService({ directory: directory.path, environment });
+      await stopWhileWriting(service, { writers, ms: chance.between(50, 400), onMs: drainMs / 2 });
     }
     await using service = await startService({ directory: directory.path });
     // A command without an answer was not taken: so none of those may have had an effect.
@@ -48,6 +53,28 @@ describe("SIGTERM", () => {
     assert(answer.startsWith("HTTP/1.1 408 "), answer);
     await using again = await startService({ directory: directory.path });
     assertStatus(await again.get("/accounts/acc-001"), 404);
+  });
+
+  it("takes the service out of the load balancer first, which still finds it serving", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path, environment: { DRAIN_MS: "3000" } });
+    assertStatus(await service.get("/readyz"), 200);
+    const exiting = service.end("SIGTERM");
+    await until(async () => (await service.get("/readyz")).status === 503);
+    assertStatus(await service.get("/readyz", { door: "operator" }), 503);
+    assertStatus(await service.post("/accounts/acc-001", open), 201);
+    assertEquals((await timed(exiting)).code, 0);
+    await using again = await startService({ directory: directory.path });
+    assertEquals((await again.get("/accounts/acc-001")).body.version, 1);
+  });
+
+  it("a second time ends at once, while it drains, too", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path, environment: { DRAIN_MS: "5000" } });
+    service.program.kill("SIGTERM");
+    await until(async () => (await service.get("/readyz")).status === 503);
+    const exit = await within(service.end("SIGTERM"), 2_000, "the second signal to end it");
+    assertEquals([exit.code, exit.signal], [1, null], exit.stderr);
   });
 
   it("a second time ends at once", async () => {
@@ -92,12 +119,19 @@ describe("SIGTERM", () => {
 
 const open = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 
-async function stopWhileWriting(service: Service, { writers, ms }: { writers: Writers; ms: number }): Promise<void> {
-  let signalled = false;
-  const writing = writers.write(service, () => signalled);
+/** No request that is made within `onMs` after the signal may fail. */
+async function stopWhileWriting(
+  service: Service,
+  { writers, ms, onMs }: { writers: Writers; ms: number; onMs: number },
+): Promise<void> {
+  let over = false;
+  const writing = writers.write(service, () => over);
   await Promise.race([moment(ms), writing]);
-  signalled = true;
-  const { code, stderr } = await timed(service.end("SIGTERM"));
+  over = onMs === 0;
+  const exiting = timed(service.end("SIGTERM"));
+  await Promise.race([moment(onMs), writing]);
+  over = true;
+  const { code, stderr } = await exiting;
   assertEquals(code, 0, stderr);
   await writing;
 }

@@ -1,6 +1,7 @@
 import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import type { Health } from "../../../core/ports/plugin.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Branch } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import type { Told } from "../feed/slice_sweep.ts";
 import { sliceOf } from "../partitions.ts";
@@ -15,6 +16,7 @@ export type CdcFeedParts = {
   readonly session: CqlSession;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
   /** The database's time. */
   readonly clock: { nowMs(): number };
   readonly layout: LogLayout;

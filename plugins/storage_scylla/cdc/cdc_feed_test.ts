@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "../../../core/testing.ts";
+import { openBranch } from "../../../tests/contract/surroundings.ts";
 import type { Told } from "../feed/slice_sweep.ts";
 import { sliceOf } from "../partitions.ts";
 import type { CqlRow } from "../session.ts";
@@ -133,9 +134,10 @@ function openRig({ streams = 4 } = {}) {
   const keep = (level: string) => (message: string) => void lines.push({ level, message });
   const delays: number[] = [];
   const hints: Told[] = [];
+  const kept = { debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
   const feed = new CdcFeed({
     ...{ session: log.session, runtime, layout: TEST_LAYOUT, slices: SLICES },
-    log: { debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") },
+    ...{ log: kept, branch: openBranch({ runtime, log: kept }) },
     clock: { nowMs: () => runtime.now() },
     observe: (seconds) => void delays.push(seconds),
   });

@@ -1,4 +1,5 @@
 import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Branch, Child, Life } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import { CqlError, type CqlRow } from "../session.ts";
 import { Generations, type GenerationsParts, type StreamSet } from "./generations.ts";
@@ -11,6 +12,7 @@ export type PageTaker = { readonly take: (rows: readonly CqlRow[]) => number; re
 export type LogReadingParts = GenerationsParts & Omit<LogReaderParts, "take" | "onLooked"> & {
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
   /** For each reader one. */
   readonly taker: () => PageTaker;
   /** Called whenever what is in trouble may have changed. */
@@ -36,7 +38,7 @@ export class LogReading {
     this.#parts = parts;
     this.#generations = new Generations(parts);
     this.#sinceMs = parts.clock.nowMs();
-    this.#run(this.#follow());
+    this.#run({ name: "log_stream_sets", run: (life) => this.#follow(life) });
   }
 
   get sets(): readonly StreamSet[] {
@@ -63,10 +65,10 @@ export class LogReading {
     await Promise.all(this.#working);
   }
 
-  async #follow(): Promise<void> {
+  async #follow({ signal, beat }: Life): Promise<void> {
     const { runtime, log, times, onLooked } = this.#parts;
-    const { signal } = this.#stopping;
     while (!signal.aborted) {
+      beat();
       try {
         await this.#generations.look();
         if (signal.aborted) return;
@@ -107,7 +109,9 @@ export class LogReading {
     this.#readers.set(atMs, readers);
     const since = new Date(atMs).toISOString();
     log.info("A set of streams of the log is read", { log: layout.log, since, streams: streams.length });
-    for (const reader of readers) this.#run(reader.run(() => this.idleMs));
+    for (const [at, reader] of readers.entries()) {
+      this.#run({ name: `log_reader_${at}`, mayEnd: true, run: () => reader.run(() => this.idleMs) });
+    }
   }
 
   #reader(streams: readonly Uint8Array[], fromMs: number): LogReader {
@@ -124,9 +128,10 @@ export class LogReading {
     return [...this.#readers.values()].flat().filter(({ streams }) => streams.length > 0);
   }
 
-  #run(work: Promise<void>): void {
-    this.#working.add(work);
-    work.finally(() => this.#working.delete(work));
+  #run(child: Child): void {
+    const running = this.#parts.branch.start({ ...child, until: this.#stopping.signal });
+    this.#working.add(running);
+    running.finally(() => this.#working.delete(running));
   }
 }
 

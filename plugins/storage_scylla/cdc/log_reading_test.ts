@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { Supervisor } from "../../../core/engine/supervisor.ts";
 import { virtualRuntime } from "../../../core/testing.ts";
+import { UNCOUNTED } from "../../../tests/contract/surroundings.ts";
 import { LogReading } from "./log_reading.ts";
 import { LOG_TIMES } from "./log_times.ts";
 import { type Asked, TEST_LAYOUT, TestLog } from "./test_log.ts";
@@ -47,6 +49,22 @@ describe("the reading of the log", () => {
     assertEquals(readersIn(rig.log.asked), ["02,03"]);
     assertEquals(rig.reading.sets.length, 1);
   });
+
+  for (
+    const [next, error] of [
+      ["unreadable", "TypeError: a row that nobody can read"],
+      ["hung", "Error: It hangs: it has not moved for 60 s"],
+    ] as const
+  ) {
+    it(`begins again when an answer is ${next}, and the tree says so`, async () => {
+      await using rig = openRig();
+      rig.log.next = next;
+      await rig.advance(80_000);
+      const { restarts, lastError, state } = rig.component("log_stream_sets") ?? {};
+      assertEquals([restarts, lastError, state], [1, error, "running"]);
+      assertEquals(readersIn(rig.log.asked), ["01,02"]);
+    });
+  }
 });
 
 function readersIn(asked: readonly Asked[]): string[] {
@@ -57,14 +75,16 @@ function openRig() {
   const runtime = virtualRuntime({ seed: 1, startAt: START_MS });
   const log = new TestLog({ streams: 0, setMs: START_MS - MINUTE_MS });
   log.beginSet(START_MS - MINUTE_MS, [A, B]);
+  const branch = new Supervisor("storage", { runtime, log: LOG, telemetry: UNCOUNTED });
   const reading = new LogReading({
-    ...{ session: log.session, runtime, log: LOG, layout: TEST_LAYOUT, times: LOG_TIMES, fromMs: START_MS },
+    ...{ session: log.session, runtime, log: LOG, branch, layout: TEST_LAYOUT, times: LOG_TIMES, fromMs: START_MS },
     clock: { nowMs: () => runtime.now() },
     taker: () => ({ take: (rows) => rows.length, end: () => {} }),
     onLooked: () => {},
   });
   return {
     ...{ log, reading, advance: (ms: number) => runtime.advance(ms) },
+    component: (name: string) => branch.tree().children.find((each) => each.name === name),
     [Symbol.asyncDispose]: () => reading.stop(),
   };
 }

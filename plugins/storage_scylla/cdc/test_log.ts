@@ -19,6 +19,8 @@ export class TestLog {
   /** Nobody answers at all, or not beyond the pages there are. */
   isAway = false;
   isTorn = false;
+  /** The next statement fails on a row that nobody can read, or is never answered. */
+  next: "answered" | "unreadable" | "hung" = "answered";
   readonly #sets = new Map<number, readonly Uint8Array[]>();
 
   constructor({ streams, setMs }: { readonly streams: number; readonly setMs: number }) {
@@ -45,6 +47,10 @@ export class TestLog {
       this.asked.push({ streams, fromMs: moments[0] ?? 0, toMs: moments[1] });
     }
     if (this.isAway) throw new CqlError("unknown", "nobody answers");
+    const { next } = this;
+    this.next = "answered";
+    if (next === "unreadable") throw new TypeError("a row that nobody can read");
+    if (next === "hung") await new Promise(() => {});
     const [first = 0] = moments;
     if (cql.includes("FROM streams")) yield (this.#sets.get(first) ?? []).map((stream) => ({ stream_id: stream }));
     else if (cql.includes("FROM times")) yield [...this.#sets.keys()].filter((at) => at > first).map(toRow);

@@ -1,9 +1,9 @@
 import type { Changes } from "../../../core/ports/change_log.ts";
 import { type EventStore, type RecordedEvent, type Stream, Superseded } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Branch, Child } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import type { CdcFeed } from "../cdc/cdc_feed.ts";
-import { keepRunning } from "../keep_running.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { sliceOf } from "../partitions.ts";
 import type { CqlSession } from "../session.ts";
@@ -22,6 +22,7 @@ export type FeedOptions = {
   readonly leases: Leases;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
   readonly slices: number;
   /** The database's time. */
   readonly clock: { nowMs(): number };
@@ -55,12 +56,12 @@ export class Feed {
   readonly #unfollow: () => void;
 
   constructor(options: FeedOptions) {
-    const { session, leases, runtime, log, clock, times = FEED_TIMES, cdc } = options;
+    const { session, leases, runtime, log, branch, clock, times = FEED_TIMES, cdc } = options;
     this.#options = options;
     this.#times = times;
     this.#id = runtime.newId();
     this.#sweep = new Sweep({
-      ...{ session, leases, runtime, log, clock, times },
+      ...{ session, leases, runtime, log, branch, clock, times },
       slots: { first: new Slots(SETTLING), later: new Slots(SETTLING) },
       tell: (told) => {
         this.#tell(told);
@@ -72,7 +73,7 @@ export class Feed {
     this.#unfollow = leases.onChange(() => this.#follow());
     this.#sweep.start();
     this.#follow();
-    this.#run("audit", () => this.#audit());
+    this.#run({ name: "feed_audit", run: (life) => this.#audit(life.signal) });
   }
 
   async stop(): Promise<void> {
@@ -153,12 +154,20 @@ export class Feed {
   #of(subscription: string): SubscriptionFeed {
     const known = this.#subscriptions.get(subscription);
     if (known !== undefined) return known.feed;
-    const { session, reader, leases, runtime, log, slices, queue = QUEUE } = this.#options;
+    const { session, reader, leases, runtime, log, branch, slices, queue = QUEUE } = this.#options;
     const cares = new Map<number, SliceCare>();
     const onMissed = (slice: number, minute: number) => cares.get(slice)?.miss(minute);
     const feed = new SubscriptionFeed(subscription, { session, reader, leases, queue, onMissed });
     const { signal } = this.#stopping;
-    const scans = new Scans({ session, runtime, log, feed, signal, sliceOf: (stream) => sliceOf(stream, slices) });
+    const scans = new Scans({
+      session,
+      runtime,
+      log,
+      branch,
+      feed,
+      signal,
+      sliceOf: (stream) => sliceOf(stream, slices),
+    });
     this.#subscriptions.set(subscription, { feed, cares, scans });
     this.#followWith({ feed, cares, scans });
     return feed;
@@ -190,20 +199,19 @@ export class Feed {
         scan: (slice, signal) => scans.request(slice, signal),
       });
       cares.set(tenure.slice, care);
-      this.#run(`care of slice ${tenure.slice} for ${feed.name}`, () => care.run());
+      this.#run({ name: `care_of_slice_${tenure.slice}_for_${feed.name}`, mayEnd: true, run: () => care.run() });
     }
   }
 
-  #audit(): Promise<void> {
+  #audit(signal: AbortSignal): Promise<void> {
     const { session, runtime, log, slices, countMissed = () => {} } = this.#options;
     const cares = () => [...this.#subscriptions.values()].flatMap((cared) => [...cared.cares.values()]);
     const parts = { session, runtime, log, times: this.#times, cares, countMissed };
-    return keepAuditing({ ...parts, sliceOf: (stream) => sliceOf(stream, slices) }, this.#stopping.signal);
+    return keepAuditing({ ...parts, sliceOf: (stream) => sliceOf(stream, slices) }, signal);
   }
 
-  #run(name: string, work: () => Promise<void>): void {
-    const { runtime, log } = this.#options;
-    const running = keepRunning(work, { name, runtime, log, signal: this.#stopping.signal });
+  #run(child: Child): void {
+    const running = this.#options.branch.start({ ...child, until: this.#stopping.signal });
     this.#working.add(running);
     running.finally(() => this.#working.delete(running));
   }

@@ -1,7 +1,7 @@
 import type { Stream } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
+import type { Branch } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
-import { keepRunning } from "../keep_running.ts";
 import { CqlError, type CqlSession } from "../session.ts";
 import { type Run, scanEvents, shareBefore } from "./scan.ts";
 import type { SubscriptionFeed } from "./subscription_feed.ts";
@@ -10,6 +10,7 @@ export type ScansParts = {
   readonly session: CqlSession;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
   readonly feed: SubscriptionFeed;
   readonly sliceOf: (stream: Stream) => number;
   readonly signal: AbortSignal;
@@ -42,7 +43,7 @@ export class Scans {
       waiting.done.resolve();
     };
     signal.addEventListener("abort", leave);
-    this.#running ??= this.#keepRunning().finally(() => this.#running = undefined);
+    this.#running ??= this.#start().finally(() => this.#running = undefined);
     await waiting.done.promise;
     signal.removeEventListener("abort", leave);
   }
@@ -57,9 +58,9 @@ export class Scans {
     await this.#running;
   }
 
-  #keepRunning(): Promise<void> {
-    const { runtime, log, signal, feed } = this.#parts;
-    return keepRunning(() => this.#run(), { name: `scan for ${feed.name}`, runtime, log, signal });
+  #start(): Promise<void> {
+    const { branch, signal, feed } = this.#parts;
+    return branch.start({ name: `scan_for_${feed.name}`, mayEnd: true, until: signal, run: () => this.#run() });
   }
 
   async #run(): Promise<void> {

@@ -1,10 +1,11 @@
-import { keepRunning } from "../keep_running.ts";
+import type { Branch, Child, Life } from "../../../core/ports/supervision.ts";
 import type { Tenure } from "../leases.ts";
 import { CqlError } from "../session.ts";
 import { Poll } from "./poll.ts";
 import { SliceSweep, type SweepParts as SliceParts } from "./slice_sweep.ts";
 
 export type SweepParts = Omit<SliceParts, "applied"> & {
+  readonly branch: Branch;
   /** There is one while another source shows sooner what is announced; it aborts as soon as that does not. */
   readonly covered?: () => AbortSignal | undefined;
 };
@@ -30,7 +31,7 @@ export class Sweep {
   }
 
   start(): void {
-    this.#run("poll of announcements", () => this.#keepPolling());
+    this.#run({ name: "announcement_poll", run: (life) => this.#keepPolling(life) });
   }
 
   async stop(): Promise<void> {
@@ -52,7 +53,7 @@ export class Sweep {
       const applied = (commitId: string) => this.#underWay.get(commitId) ?? this.#applied.has(commitId);
       const sweep = new SliceSweep(tenure, { ...this.#parts, applied });
       this.#slices.set(tenure.slice, sweep);
-      this.#run(`sweep of slice ${tenure.slice}`, () => sweep.run());
+      this.#run({ name: `sweep_of_slice_${tenure.slice}`, mayEnd: true, run: () => sweep.run() });
     }
   }
 
@@ -80,10 +81,10 @@ export class Sweep {
     }
   }
 
-  async #keepPolling(): Promise<void> {
+  async #keepPolling({ signal, beat }: Life): Promise<void> {
     const { times, log } = this.#parts;
-    const { signal } = this.#stopping;
     for (let restMs = times.busyPollMs; !signal.aborted;) {
+      beat();
       try {
         const found = this.#slices.size === 0 ? 0 : await this.#look();
         restMs = found > 0 ? times.busyPollMs : Math.min(times.idlePollMs, restMs * 1.2);
@@ -92,13 +93,12 @@ export class Sweep {
         log.debug("Announcements are polled again when the database answers", { reason: error.message });
         restMs = times.idlePollMs;
       }
-      if (!signal.aborted) await this.#rest(restMs);
+      if (!signal.aborted) await this.#rest(restMs, signal);
     }
   }
 
-  async #rest(restMs: number): Promise<void> {
+  async #rest(restMs: number, signal: AbortSignal): Promise<void> {
     const { runtime, times, covered } = this.#parts;
-    const { signal } = this.#stopping;
     const covering = covered?.();
     const rest = covering === undefined
       ? runtime.sleep(restMs, { signal })
@@ -114,9 +114,8 @@ export class Sweep {
     return found;
   }
 
-  #run(name: string, work: () => Promise<void>): void {
-    const { runtime, log } = this.#parts;
-    const running = keepRunning(work, { name, runtime, log, signal: this.#stopping.signal });
+  #run(child: Child): void {
+    const running = this.#parts.branch.start({ ...child, until: this.#stopping.signal });
     this.#working.add(running);
     running.finally(() => this.#working.delete(running));
   }

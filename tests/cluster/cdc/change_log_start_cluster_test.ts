@@ -5,7 +5,7 @@ import type { Telemetry } from "../../../core/ports/telemetry.ts";
 import { logLayoutOf } from "../../../plugins/storage_scylla/cdc/log_layout.ts";
 import { databaseConfig, openDatabase } from "../../../plugins/storage_scylla/database.ts";
 import { openStorage, type Storage } from "../../../plugins/storage_scylla/storage.ts";
-import { keptLog, realRuntime } from "../../contract/surroundings.ts";
+import { keptLog, openBranch, realRuntime } from "../../contract/surroundings.ts";
 import { serverAddress } from "../../../plugins/storage_scylla/test_storage.ts";
 import { openReader } from "../../contract/change_source.ts";
 import { appendNext, sampleEvents, streamOf } from "../../contract/samples.ts";
@@ -71,7 +71,9 @@ async function openOne(keyspace: string, { logged }: { readonly logged: boolean 
     },
     gauge: () => {},
   };
-  const parts = { streams: true, runtime: realRuntime, log: keptLog(), telemetry };
+  const log = keptLog();
+  const branch = openBranch({ runtime: realRuntime, log });
+  const parts = { streams: true, runtime: realRuntime, log, branch, telemetry };
   const withLog = logged && database.changeLog === undefined ? await writing(database, keyspace) : database;
   const storage: Storage = await openStorage({ ...withLog, ...parts });
   return { storage, declared, observed };
