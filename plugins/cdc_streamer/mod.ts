@@ -127,7 +127,7 @@ function showLag(
   const rebuilt = "projection_rebuild_progress_ratio";
   telemetry.gauge({ name: rebuilt, help: "Share of the stored events that is handled", labels }, () => {
     return Promise.all(
-      subscriptions.map(async ({ name, checkpoint }) => ({
+      subscriptions().map(async ({ name, checkpoint }) => ({
         labels: { projection: name },
         value: await changes.handledShare({ subscription: name, after: checkpoint }),
       })),

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { virtualRuntime } from "../../../core/testing.ts";
-import { keptLog } from "../../../tests/contract/surroundings.ts";
+import { keptLog, openBranch } from "../../../tests/contract/surroundings.ts";
 import { TestLog } from "../cdc/test_log.ts";
 import type { CqlSession } from "../session.ts";
 import { Scans } from "./scans.ts";
@@ -26,7 +26,9 @@ Deno.test("a scan says how much of all places it has passed, and all of it where
     ...{ session, reader: { read: () => Promise.resolve([]) }, leases: { isValid: () => true } },
     ...{ queue: { aggregates: 8, bytes: 1_000 }, onMissed: () => {} },
   });
-  const scans = new Scans({ session, runtime, log: keptLog(), feed, signal, sliceOf: () => 0 });
+  const log = keptLog();
+  const branch = openBranch({ runtime, log });
+  const scans = new Scans({ session, runtime, log, branch, feed, signal, sliceOf: () => 0 });
   const shares = [scans.share];
   const done = scans.request(0, signal);
   shares.push(scans.share);
