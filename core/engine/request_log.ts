@@ -21,7 +21,6 @@ export class RequestLog {
   readonly #runtime: Runtime;
   readonly #book: OrderBook;
   readonly #bell = new Bell();
-  #reading: Promise<void> = Promise.resolve();
 
   constructor({ store, runtime, book }: { store: EventStore; runtime: Runtime; book: OrderBook }) {
     this.#store = store;
@@ -35,8 +34,15 @@ export class RequestLog {
   }
 
   /** Reads all that was asked before the call. Throws `Unavailable`. */
-  refresh(): Promise<void> {
-    return this.#reading = this.#reading.catch(() => {}).then(() => this.#read());
+  async refresh(): Promise<void> {
+    for (let more = true; more;) {
+      const events = await this.#store.read(REQUEST_STREAM, { after: this.#book.number, limit: PAGE_EVENTS });
+      // Somebody else may have read them in the meantime.
+      const news = events.filter(({ sequenceNumber }) => sequenceNumber > this.#book.number);
+      for (const event of news) this.#book.add(event);
+      if (news.length > 0) this.#bell.ring();
+      more = events.length === PAGE_EVENTS;
+    }
   }
 
   /** Resolves once another request is known, or the signal aborts. */
@@ -84,15 +90,6 @@ export class RequestLog {
         if (!(error instanceof Unavailable)) throw error;
       });
       await this.#runtime.sleep(LOOK_MS, { signal }).catch(() => {});
-    }
-  }
-
-  async #read(): Promise<void> {
-    for (let more = true; more;) {
-      const events = await this.#store.read(REQUEST_STREAM, { after: this.#book.number, limit: PAGE_EVENTS });
-      for (const event of events) this.#book.add(event);
-      if (events.length > 0) this.#bell.ring();
-      more = events.length === PAGE_EVENTS;
     }
   }
 }
