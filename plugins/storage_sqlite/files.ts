@@ -5,6 +5,7 @@ import type { Log } from "../../core/ports/telemetry.ts";
 import { EventsReader } from "./events_reader.ts";
 import { EventWriter } from "./event_writer.ts";
 import { lockDirectory } from "./lock.ts";
+import { finishRestore } from "./pending_restore.ts";
 import { reading } from "./sqlite_error.ts";
 import { ViewsReader } from "./views_reader.ts";
 import { ViewsWriter } from "./views_writer.ts";
@@ -34,6 +35,7 @@ export class Files {
   static async open(directory: string, options: FilesOptions): Promise<{ files: Files; head: number }> {
     const files = new Files(directory, options, await lockDirectory(directory));
     try {
+      await files.#finishRestore();
       const head = await files.#open();
       await files.#discardForeignViews();
       return { files, head };
@@ -87,6 +89,12 @@ export class Files {
       this.#closeReaders();
       this.#lock[Symbol.dispose]();
     }
+  }
+
+  /** One that was killed half-way: what it put aside must not be missed, nor be read beside what it brings. */
+  async #finishRestore(): Promise<void> {
+    const finished = await finishRestore(this.#directory);
+    if (finished !== undefined) this.#log.warn("A restore that had been interrupted was finished", finished);
   }
 
   #path(file: "events" | "views"): string {
