@@ -1,0 +1,39 @@
+import type { EventStore } from "../../core/ports/event_store.ts";
+import { StartError } from "../../core/ports/plugin.ts";
+import type { StreamList } from "../../core/ports/stream_list.ts";
+import { openForReading } from "./database.ts";
+import { isThere } from "./durable_files.ts";
+import { EventsReader } from "./events_reader.ts";
+import { EVENTS_MIGRATIONS, knownMigrations } from "./migrations.ts";
+import { refusalOf } from "./sqlite_error.ts";
+import { createStreamList } from "./stream_list.ts";
+
+/** The events of a data directory, to be read beside the service that is using it, if one is. */
+export type EventsBeside = Disposable & {
+  readonly store: Pick<EventStore, "read">;
+  readonly streamList: StreamList;
+};
+
+/** Throws a `StartError`. */
+export async function openBeside(directory: string): Promise<EventsBeside> {
+  const path = `${directory}/events.db`;
+  if (!await isThere(path)) {
+    throw new StartError(`Cannot read ${directory}: expected an events.db in it, found none; name another DATA_DIR`);
+  }
+  const reader = openReader(path);
+  return {
+    store: { read: (stream, options) => Promise.resolve(reader.read(stream, options)) },
+    streamList: createStreamList(() => reader),
+    [Symbol.dispose]: () => reader.close(),
+  };
+}
+
+function openReader(path: string): EventsReader {
+  try {
+    using db = openForReading(path);
+    knownMigrations(db, { file: path, migrations: EVENTS_MIGRATIONS });
+    return new EventsReader(path);
+  } catch (error) {
+    throw new StartError(refusalOf(error, path), { cause: error });
+  }
+}
