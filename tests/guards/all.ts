@@ -1,4 +1,5 @@
 import { auditGuards } from "./audit_guards.ts";
+import { backupGuards } from "./backup_guards.ts";
 import { changeLogGuards } from "./change_log_guards.ts";
 import { clusterGuards } from "./cluster_guards.ts";
 import { deadLetterGuards } from "./dead_letter_guards.ts";

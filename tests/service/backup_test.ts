@@ -5,7 +5,7 @@ import { type Entry, Journal, readHistories } from "./journal.ts";
 import { assertHasAll, journalOf, runUnderLoad } from "./under_load.ts";
 import { assertAllTrue } from "./replay.ts";
 import { assertStatus, seeing, startService, temporaryDirectory } from "./service.ts";
-import { runTask } from "./task.ts";
+import { runTask, succeeds } from "./task.ts";
 
 const ACCOUNT = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 
@@ -30,7 +30,7 @@ describe("deno task backup and deno task restore", () => {
     await using directory = await temporaryDirectory();
     await write(directory.path, 130);
     const copy = `${directory.path}/copy`;
-    assertEquals((await runTask("backup", { directory: directory.path, args: [copy] })).code, 0);
+    await succeeds("backup", { directory: directory.path, args: [copy] });
     await write(directory.path, 120);
     const refused = await runTask("restore", { directory: directory.path, args: [copy] });
     assertEquals([refused.code, refused.stdout], [1, ""]);
@@ -54,7 +54,7 @@ describe("deno task backup and deno task restore", () => {
     await using service = await startService({ directory: directory.path });
     assertStatus(await service.post("/accounts/acc-001", ACCOUNT), 201);
     const copy = `${directory.path}/copy`;
-    assertEquals((await runTask("backup", { directory: directory.path, args: [copy] })).code, 0);
+    await succeeds("backup", { directory: directory.path, args: [copy] });
     const { code, stderr } = await runTask("restore", { directory: directory.path, args: ["--force", copy] });
     assertEquals(code, 2);
     assertStringIncludes(stderr, "another process uses it; stop that one");
@@ -69,7 +69,7 @@ describe("deno task backup and deno task restore", () => {
     assertEquals(backup.code, 1);
     assertStringIncludes(backup.stderr, `annals: Cannot back up to ${directory.path}/copy: `);
     assertStringIncludes(backup.stderr, "see that the disk has room");
-    assertEquals((await runTask("backup", { directory: directory.path, args: [`${directory.path}/copy`] })).code, 0);
+    await succeeds("backup", { directory: directory.path, args: [`${directory.path}/copy`] });
     const args = ["--force", `${directory.path}/copy`];
     const restore = await runTask("restore", { ...limit, args });
     assertEquals(restore.code, 1);

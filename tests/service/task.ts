@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import deno from "../../deno.json" with { type: "json" };
 import { type Exit, Program, run } from "./program.ts";
 import { surroundings } from "./service.ts";
@@ -18,9 +19,22 @@ export function runTask(name: TaskName, options: TaskRun): Promise<Exit> {
   return run(command, given);
 }
 
+/** What it prints; fails when the task does. */
+export async function succeeds(name: TaskName, options: TaskRun): Promise<string> {
+  const { code, stdout, stderr } = await runTask(name, options);
+  assertEquals(code, 0, stderr);
+  return stdout;
+}
+
 export function startTask(name: TaskName, options: TaskRun): Program {
   const { command, ...given } = toRun(name, options);
   return new Program(command, given);
+}
+
+/** The closing lines of an export without their places, in one order. */
+export async function aggregatesIn(file: string): Promise<readonly string[]> {
+  const text = await Deno.readTextFile(file);
+  return [...text.matchAll(/^\{"end":"aggregate",(.*),"place":/gm)].map(([, rest = ""]) => rest).sort();
 }
 
 function toRun(name: TaskName, { directory, args, environment = {}, prelude = ":" }: TaskRun) {
