@@ -7,6 +7,7 @@ import { StartError } from "../core/ports/plugin.ts";
 import { directoryOf, isThere, syncPath } from "../plugins/storage_sqlite/durable_files.ts";
 import { endWith } from "./ending.ts";
 import { chunksOf, writeLines } from "./transfer/chunks.ts";
+import { counts } from "./transfer/counts.ts";
 import { openForExport } from "./transfer/event_store.ts";
 import { Progress } from "./transfer/progress.ts";
 
@@ -42,8 +43,7 @@ async function write(partial: string, parts: ExportParts): Promise<string> {
     const lines = exportLines(parts, { madeAt: new Date().toISOString(), reached });
     await writeLines(output, told(lines, (line) => last = line));
     await output.sync();
-    const { events, aggregates } = exportEnd.parse(JSON.parse(last));
-    return `${events} events of ${aggregates} aggregates`;
+    return counts(exportEnd.parse(JSON.parse(last)));
   } catch (error) {
     throw advised(error, partial);
   }
@@ -81,8 +81,7 @@ async function reachedOf(output: Deno.FsFile, parts: ExportParts): Promise<Reach
   try {
     const reached = await reachedIn(linesOf(chunksOf(output)), parts);
     if (reached === undefined) return undefined;
-    const { aggregates, events } = reached.sum.end();
-    console.log(`Going on behind ${events} events of ${aggregates} aggregates`);
+    console.log(`Going on behind ${counts(reached.sum.end())}`);
     return reached;
   } catch (error) {
     if (!(error instanceof ExportRefused)) throw error;

@@ -6,6 +6,7 @@ import { Unavailable } from "../core/ports/event_store.ts";
 import { StartError } from "../core/ports/plugin.ts";
 import { endWith } from "./ending.ts";
 import { chunksOf } from "./transfer/chunks.ts";
+import { counts } from "./transfer/counts.ts";
 import { openStorage } from "./transfer/event_store.ts";
 import { Progress } from "./transfer/progress.ts";
 
@@ -23,6 +24,7 @@ await endWith(async () => {
   using input = await Deno.open(file).catch((error: unknown) => {
     throw new StartError(`Cannot import ${file}: ${error}; name a file that deno task export has made`);
   });
+  if (!(await input.stat()).isFile) throw new StartError(`Cannot import ${file}: expected a file, found a directory`);
   await using opened = await openStorage({ environment: Deno.env.toObject(), signal: stopping.signal });
   const progress = new Progress();
   const parts = () => partsOf(linesOf(chunksOf(input)));
@@ -31,12 +33,9 @@ await endWith(async () => {
     reached = step;
     progress.tell(`events ${step}`, events);
   };
-  const { events, aggregates, imported } = await importAll({ store: opened.store, parts, onProgress }).catch(
-    (error) => {
-      throw advised(error, file);
-    },
-  );
-  console.log(`The store has the ${events} events of ${aggregates} aggregates of ${file}, ${imported} of them new.`);
+  const importing = importAll({ store: opened.store, parts, onProgress });
+  const { imported, ...held } = await importing.catch((error) => Promise.reject(advised(error, file)));
+  console.log(`The store has the ${counts(held)} of ${file}, ${imported} of them new.`);
 });
 
 function advised(error: unknown, file: string): unknown {

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { StartError } from "../core/ports/plugin.ts";
 import { restore } from "../plugins/storage_sqlite/restore.ts";
 import { endWith } from "./ending.ts";
+import { counts } from "./transfer/counts.ts";
 
 /**
  * Makes the backup that is named the events of `DATA_DIR`, while no service is using it; `--force` puts what is there
@@ -18,5 +19,5 @@ await endWith(async () => {
   const directory = Deno.env.get("DATA_DIR") ?? "data";
   const { held, aside } = await restore({ directory, file, force, at: new Date().toISOString() });
   if (aside !== undefined) console.log(`What was there is in ${aside}.`);
-  console.log(`${directory} has ${held.events} events of ${held.aggregates} aggregates; start the service.`);
+  console.log(`${directory} has ${counts(held)}; start the service.`);
 });

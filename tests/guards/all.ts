@@ -13,6 +13,7 @@ import { type Guard, guards } from "./guards.ts";
 export const allGuards: readonly Guard[] = [
   guards,
   auditGuards,
+  backupGuards,
   changeLogGuards,
   clusterGuards,
   deadLetterGuards,

@@ -3,6 +3,7 @@ import type { Guard } from "./guards.ts";
 const RESTORE = "plugins/storage_sqlite/restore_test.ts";
 const BACKUP = "tests/service/backup_test.ts";
 const EXPORT = "tests/engine/export_test.ts";
+const LANES = "tests/engine/lanes_test.ts";
 const MEMORY = "plugins/storage_memory/storage_memory_test.ts";
 
 /** What keeps the promises of backups and of exports. */
@@ -11,8 +12,9 @@ export const backupGuards: readonly Guard[] = [
     promise: "a backup never takes the place of another file",
     file: "plugins/storage_sqlite/backup.ts",
     find: "if (await isThere(file)) {",
-    replace: "if (await isThere(`${file}/`)) {",
+    replace: "if (await isThere(`${file}.other`)) {",
     test: RESTORE,
+    case: "never takes the place of another file",
   },
   {
     promise: "a backup is one file",
@@ -20,6 +22,7 @@ export const backupGuards: readonly Guard[] = [
     find: '    db.prepare("pragma journal_mode = delete").get();\n',
     replace: "",
     test: RESTORE,
+    case: "is one file",
   },
   {
     promise: "a backup that failed leaves nothing behind",
@@ -35,6 +38,7 @@ export const backupGuards: readonly Guard[] = [
     find: "if (size !== pages) throw",
     replace: "if (size > pages) throw",
     test: RESTORE,
+    case: "without its last bytes",
   },
   {
     promise: "a backup of a stream with a gap is refused",
@@ -42,6 +46,7 @@ export const backupGuards: readonly Guard[] = [
     find: "having count(*) <> max(sequence_number)",
     replace: "having count(*) > max(sequence_number)",
     test: RESTORE,
+    case: "a stream with a gap",
   },
   {
     promise: "a backup of a newer deploy is refused before anything is touched",
@@ -49,6 +54,7 @@ export const backupGuards: readonly Guard[] = [
     find: "migrations: EVENTS_MIGRATIONS });",
     replace: "migrations: [...EVENTS_MIGRATIONS, { name: '999_later', sql: '' }] });",
     test: RESTORE,
+    case: "a store of a newer deploy",
   },
   {
     promise: "a restore does not touch what is there unasked",
@@ -56,6 +62,7 @@ export const backupGuards: readonly Guard[] = [
     find: "if (there.length > 0 && !force) {",
     replace: "if (there.length > 100 && !force) {",
     test: RESTORE,
+    case: "refuses over what is there",
   },
   {
     promise: "a restore keeps the hands off a directory in use",
@@ -63,6 +70,7 @@ export const backupGuards: readonly Guard[] = [
     find: "  using _lock = await lockDirectory(directory);\n",
     replace: "",
     test: RESTORE,
+    case: "another process has the directory",
   },
   {
     promise: "a restore puts aside the views of a future that is gone, and the log of the events",
@@ -70,6 +78,7 @@ export const backupGuards: readonly Guard[] = [
     find: "const DATA = /^(events|views)\\.db/;",
     replace: "const DATA = /^events\\.db$/;",
     test: RESTORE,
+    case: "puts it aside",
   },
   {
     promise: "a restore that was killed is finished by the next start",
@@ -77,6 +86,7 @@ export const backupGuards: readonly Guard[] = [
     find: "      await files.#finishRestore();\n",
     replace: "",
     test: RESTORE,
+    case: "is finished by the next start",
   },
   {
     promise: "a database in use is no backup",
@@ -84,6 +94,7 @@ export const backupGuards: readonly Guard[] = [
     find: "  await requireClosed(file);\n",
     replace: "",
     test: RESTORE,
+    case: "a database that is in use",
   },
   {
     promise: "a snapshot of another past is not believed",
@@ -116,8 +127,8 @@ export const backupGuards: readonly Guard[] = [
   {
     promise: "what was imported is read back",
     file: "core/engine/import.ts",
-    find: "  if (lost > 0) throw",
-    replace: "  if (lost < 0) throw",
+    find: "if (lost > 0) {",
+    replace: "if (lost < 0) {",
     test: EXPORT,
   },
   {
@@ -140,7 +151,20 @@ export const backupGuards: readonly Guard[] = [
     file: "core/engine/lanes.ts",
     find: "key === last.key ? last.done :",
     replace: "key === `${last.key} ` ? last.done :",
-    test: "plugins/storage_sqlite/storage_sqlite_test.ts",
-    case: "takes what another store has",
+    test: LANES,
+  },
+  {
+    promise: "an import has no more under way than it may",
+    file: "core/engine/lanes.ts",
+    find: "if (underWay.size >= lanes) await",
+    replace: "if (underWay.size >= Infinity) await",
+    test: LANES,
+  },
+  {
+    promise: "a failed import has ended when it says so",
+    file: "core/engine/lanes.ts",
+    find: "    await Promise.allSettled(underWay);\n",
+    replace: "",
+    test: LANES,
   },
 ];
