@@ -2,6 +2,7 @@ import { backup, type DatabaseSync } from "node:sqlite";
 import { StartError } from "../../core/ports/plugin.ts";
 import { openForReading } from "./database.ts";
 import { directoryOf, isThere, removeDatabase, syncPath } from "./durable_files.ts";
+import { eventsIn } from "./pending_restore.ts";
 import { type Holdings, requireSound } from "./sound_copy.ts";
 import { messageOf } from "./sqlite_error.ts";
 
@@ -14,10 +15,7 @@ const ALL_PAGES_AT_ONCE = -1;
  * checked and durable. Throws a `StartError`, and then there is no file.
  */
 export async function backUp(directory: string, file: string): Promise<Holdings> {
-  const name = `${directory}/events.db`;
-  if (!await isThere(name)) {
-    throw new StartError(`Cannot back up ${directory}: expected an events.db in it, found none; name another DATA_DIR`);
-  }
+  const name = await eventsIn(directory);
   if (await isThere(file)) {
     throw new StartError(`Cannot back up to ${file}: there is such a file already; name another one`);
   }

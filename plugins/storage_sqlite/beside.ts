@@ -2,9 +2,9 @@ import type { EventStore } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { StreamList } from "../../core/ports/stream_list.ts";
 import { openForReading } from "./database.ts";
-import { isThere } from "./durable_files.ts";
 import { EventsReader } from "./events_reader.ts";
 import { EVENTS_MIGRATIONS, knownMigrations } from "./migrations.ts";
+import { eventsIn } from "./pending_restore.ts";
 import { refusalOf } from "./sqlite_error.ts";
 import { createStreamList } from "./stream_list.ts";
 
@@ -16,11 +16,7 @@ export type EventsBeside = Disposable & {
 
 /** Throws a `StartError`. */
 export async function openBeside(directory: string): Promise<EventsBeside> {
-  const path = `${directory}/events.db`;
-  if (!await isThere(path)) {
-    throw new StartError(`Cannot read ${directory}: expected an events.db in it, found none; name another DATA_DIR`);
-  }
-  const reader = openReader(path);
+  const reader = openReader(await eventsIn(directory));
   return {
     store: { read: (stream, options) => Promise.resolve(reader.read(stream, options)) },
     streamList: createStreamList(() => reader),

@@ -1,5 +1,5 @@
 import { StartError } from "../../core/ports/plugin.ts";
-import { syncPath } from "./durable_files.ts";
+import { isThere, syncPath } from "./durable_files.ts";
 import { messageOf } from "./sqlite_error.ts";
 
 /** Names of what a data directory holds: the events and what is made from them, with SQLite's files beside them. */
@@ -13,6 +13,16 @@ export function pendingName(at: string): string {
 
 export async function dataIn(directory: string): Promise<string[]> {
   return (await namesIn(directory)).filter((name) => DATA.test(name));
+}
+
+/** The file of events, for whoever only reads beside the service. Throws a `StartError` where there is none to read. */
+export async function eventsIn(directory: string): Promise<string> {
+  const names = await isThere(directory) ? await namesIn(directory) : [];
+  if (names.some((name) => PENDING.test(name))) {
+    throw new StartError(`A restore of ${directory} was interrupted: start the service to finish it, then try again`);
+  }
+  if (names.includes("events.db")) return `${directory}/events.db`;
+  throw new StartError(`Cannot read ${directory}: expected an events.db in it, found none; name another DATA_DIR`);
 }
 
 /** Where it was put, and where that which it replaces was put, if there was any. */

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { StartError } from "../../core/ports/plugin.ts";
 import { sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { backUp } from "./backup.ts";
+import { openBeside } from "./beside.ts";
 import { finishRestore } from "./pending_restore.ts";
 import { restore } from "./restore.ts";
 import { openStorage } from "./storage.ts";
@@ -125,6 +126,16 @@ describe("a restore that is killed", () => {
     assertEquals(await versionsIn(store), [2, 0]);
     await restore({ ...into(place.path, "store"), force: true });
     assertEquals((await namesIn(store)).includes("restoring.db"), false);
+  });
+
+  it("keeps what it replaces from being backed up or exported", async () => {
+    await using place = await temporaryDirectory();
+    const store = `${place.path}/store`;
+    await (await fill(store, { a: 2 })).close();
+    await backUp(store, `${place.path}/copy`);
+    await Deno.copyFile(`${place.path}/copy`, `${store}/${PENDING}`);
+    await refuses(() => backUp(store, `${place.path}/other`), "was interrupted: start the service to finish it");
+    await refuses(() => openBeside(store), "was interrupted: start the service to finish it");
   });
 
   it("is finished and told of by the next restore, too, which does not overwrite it unasked", async () => {
