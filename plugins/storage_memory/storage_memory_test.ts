@@ -6,6 +6,7 @@ import { logProgressContract, progressContract } from "../../tests/contract/prog
 import { readModelsContract } from "../../tests/contract/read_models.ts";
 import { snapshotsContract } from "../../tests/contract/snapshots.ts";
 import { streamListContract } from "../../tests/contract/stream_list.ts";
+import { transferContract } from "../../tests/contract/transfer.ts";
 import { createMemoryStorage } from "./mod.ts";
 import { snapshotName } from "./snapshots.ts";
 
@@ -27,3 +28,4 @@ checkpointsContract("storage_memory", open);
 logCheckpointsContract("storage_memory", open);
 snapshotsContract("storage_memory", open);
 streamListContract("storage_memory", open);
+transferContract("storage_memory", open);

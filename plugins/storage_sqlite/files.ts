@@ -6,6 +6,7 @@ import type { Log } from "../../core/ports/telemetry.ts";
 import { EventsReader } from "./events_reader.ts";
 import { EventWriter } from "./event_writer.ts";
 import { lockDirectory } from "./lock.ts";
+import { finishRestore } from "./pending_restore.ts";
 import { reading } from "./sqlite_error.ts";
 import { ViewsReader } from "./views_reader.ts";
 import { ViewsWriter } from "./views_writer.ts";
@@ -38,6 +39,7 @@ export class Files {
     const files = new Files(directory, options, await lockDirectory(directory));
     try {
       files.#watch(options.branch);
+      await files.#finishRestore();
       const head = await files.#open();
       await files.#discardForeignViews();
       return { files, head };
@@ -98,6 +100,12 @@ export class Files {
     for (const file of ["events", "views"] as const) {
       branch.start({ name: `${file}_thread`, run: (life) => this[file].watch(life), until: this.#closing.signal });
     }
+  }
+
+  /** One that was killed half-way: what it put aside must not be missed, nor be read beside what it brings. */
+  async #finishRestore(): Promise<void> {
+    const finished = await finishRestore(this.#directory);
+    if (finished !== undefined) this.#log.warn("A restore that had been interrupted was finished", finished);
   }
 
   #path(file: "events" | "views"): string {

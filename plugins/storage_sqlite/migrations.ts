@@ -23,19 +23,12 @@ const CREATE = `create table if not exists schema_migrations (
   name text primary key, sha256 text not null, applied_at text not null default current_timestamp
 ) strict, without rowid`;
 
+type Expected = { readonly file: string; readonly migrations: readonly Migration[] };
+
 /** Applies what is missing, all in one transaction; throws a `StartError` where the file knows other migrations. */
-export function migrate(db: DatabaseSync, { file, migrations }: { file: string; migrations: readonly Migration[] }) {
-  const applied = appliedIn(db);
-  for (const [name, sha256] of applied) {
-    const migration = migrations.find((each) => each.name === name);
-    if (migration === undefined) {
-      throw new StartError(`Cannot open ${file}: it was changed by the newer migration ${name}; start a newer deploy`);
-    }
-    if (digest(migration) !== sha256) {
-      throw new StartError(`Cannot open ${file}: the migration ${name} was edited after it was applied; undo the edit`);
-    }
-  }
-  const missing = migrations.filter(({ name }) => !applied.has(name));
+export function migrate(db: DatabaseSync, expected: Expected): void {
+  const applied = knownMigrations(db, expected);
+  const missing = expected.migrations.filter(({ name }) => !applied.has(name));
   if (missing.length === 0) return;
   db.prepare("begin immediate").run();
   try {
@@ -49,6 +42,21 @@ export function migrate(db: DatabaseSync, { file, migrations }: { file: string; 
     if (db.isTransaction) db.prepare("rollback").run();
     throw error;
   }
+}
+
+/** The names of those that were applied; throws a `StartError` for one that is not of these. */
+export function knownMigrations(db: DatabaseSync, { file, migrations }: Expected): ReadonlySet<string> {
+  const applied = appliedIn(db);
+  for (const [name, sha256] of applied) {
+    const migration = migrations.find((each) => each.name === name);
+    if (migration === undefined) {
+      throw new StartError(`Cannot open ${file}: it was changed by the newer migration ${name}; start a newer deploy`);
+    }
+    if (digest(migration) !== sha256) {
+      throw new StartError(`Cannot open ${file}: the migration ${name} was edited after it was applied; undo the edit`);
+    }
+  }
+  return new Set(applied.keys());
 }
 
 function appliedIn(db: DatabaseSync): ReadonlyMap<string, string> {

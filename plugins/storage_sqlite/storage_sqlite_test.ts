@@ -6,6 +6,7 @@ import { logProgressContract, progressContract } from "../../tests/contract/prog
 import { readModelsContract } from "../../tests/contract/read_models.ts";
 import { snapshotsContract } from "../../tests/contract/snapshots.ts";
 import { streamListContract } from "../../tests/contract/stream_list.ts";
+import { transferContract } from "../../tests/contract/transfer.ts";
 import { openTemporary } from "./test_storage.ts";
 
 // A small tail, so that the suites see readers fall off it.
@@ -21,3 +22,4 @@ checkpointsContract("storage_sqlite", open);
 logCheckpointsContract("storage_sqlite", open);
 snapshotsContract("storage_sqlite", open);
 streamListContract("storage_sqlite", open);
+transferContract("storage_sqlite", open);

@@ -1,4 +1,5 @@
 import { auditGuards } from "./audit_guards.ts";
+import { backupGuards } from "./backup_guards.ts";
 import { changeLogGuards } from "./change_log_guards.ts";
 import { clusterGuards } from "./cluster_guards.ts";
 import { deadLetterGuards } from "./dead_letter_guards.ts";
@@ -13,6 +14,7 @@ import { type Guard, guards } from "./guards.ts";
 export const allGuards: readonly Guard[] = [
   guards,
   auditGuards,
+  backupGuards,
   changeLogGuards,
   clusterGuards,
   deadLetterGuards,

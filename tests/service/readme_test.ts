@@ -37,6 +37,33 @@ describe("the README's look at health", () => {
   });
 });
 
+describe("the README's backups", () => {
+  it("do as it says", async () => {
+    await using directory = await temporaryDirectory();
+    const section = (await readReadme()).section("Backup, restore, export, import");
+    const [backup = "", restore = "", ...rest] = fencesOf(section).map(({ code }) => code);
+    assertEquals(rest.length, 1, "a block that this test does not know");
+    const runBlock = async (block: string) => {
+      const script = `set -e\n${block.replaceAll("/backups/", `${directory.path}/`)}`;
+      const environment = { ...surroundings(), DATA_DIR: `${directory.path}/store` };
+      const { code, stdout, stderr } = await run("sh", { args: ["-c", script], environment });
+      assertEquals(code, 0, stderr);
+      return stdout;
+    };
+    {
+      await using service = await startService({ directory: directory.path });
+      await service.post("/accounts/acc-001", { type: "OpenAccount", owner: "Alice", initial_balance: 1 });
+      assertStringIncludes(await runBlock(backup), "monday.db has 1 event of 1 aggregate");
+      await service.post("/accounts/acc-001", { type: "Deposit", amount: 1 });
+      assertEquals((await service.end("SIGTERM")).code, 0);
+    }
+    assertStringIncludes(await runBlock(restore), `What was there is in ${directory.path}/store/replaced-`);
+    assertStringIncludes(await runBlock(rest.join("")), "The store has the 1 event of 1 aggregate");
+    await using service = await startService({ directory: directory.path });
+    assertEquals((await service.get("/accounts/acc-001")).body.version, 1);
+  });
+});
+
 describe("the README's commands", () => {
   it("are tasks, each with a description and explicit permissions", async () => {
     const readme = await readReadme();

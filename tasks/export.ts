@@ -1,0 +1,90 @@
+import { parseArgs } from "node:util";
+import { exportLines, type ExportParts, type Reached, reachedIn } from "../core/engine/export.ts";
+import { exportEnd } from "../core/engine/export_format.ts";
+import { ExportRefused, linesOf } from "../core/engine/export_lines.ts";
+import { Unavailable } from "../core/ports/event_store.ts";
+import { StartError } from "../core/ports/plugin.ts";
+import { directoryOf, isThere, syncPath } from "../plugins/storage_sqlite/durable_files.ts";
+import { endWith } from "./ending.ts";
+import { chunksOf, writeLines } from "./transfer/chunks.ts";
+import { counts } from "./transfer/counts.ts";
+import { openForExport } from "./transfer/event_store.ts";
+import { Progress } from "./transfer/progress.ts";
+
+/**
+ * Writes every event of the store into the file that is named, beside a service that may be running; configured as the
+ * service is. It is `FILE.partial` until it is whole, and one that was broken off goes on from there.
+ */
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+
+await endWith(async () => {
+  const { positionals: [file, ...more] } = parseArgs({ allowPositionals: true });
+  if (file === undefined || more.length > 0) throw new StartError("Cannot export: expected deno task export FILE");
+  if (await isThere(file)) {
+    throw new StartError(`Cannot export to ${file}: there is such a file already; name another one`);
+  }
+  const environment = Deno.env.toObject();
+  await using opened = await openForExport({ environment, signal: stopping.signal });
+  const partial = `${file}.partial`;
+  const summary = await write(partial, opened);
+  await Deno.rename(partial, file);
+  await syncPath(directoryOf(file));
+  console.log(`${file} has ${summary}.`);
+});
+
+/** What the file has, once it is whole and durable. */
+async function write(partial: string, parts: ExportParts): Promise<string> {
+  using output = await openPartial(partial);
+  try {
+    const reached = await reachedOf(output, parts);
+    await output.truncate(reached?.bytes ?? 0);
+    let last = "";
+    const lines = exportLines(parts, { madeAt: new Date().toISOString(), reached });
+    await writeLines(output, told(lines, (line) => last = line));
+    await output.sync();
+    return counts(exportEnd.parse(JSON.parse(last)));
+  } catch (error) {
+    throw advised(error, partial);
+  }
+}
+
+async function* told(lines: AsyncIterable<string>, each: (line: string) => void): AsyncGenerator<string, void> {
+  const progress = new Progress();
+  let count = 0;
+  for await (const line of lines) {
+    if (stopping.signal.aborted) throw new StartError("Stopped before the end: export again to go on");
+    each(line);
+    progress.tell("lines written", ++count);
+    yield line;
+  }
+}
+
+function advised(error: unknown, partial: string): unknown {
+  if (error instanceof ExportRefused) return new StartError(`Cannot export to ${partial}: ${error.message}`);
+  if (error instanceof StartError || error instanceof Unavailable || !(error instanceof Error)) return error;
+  const advice = "see that the disk has room and can be written, and export again to go on";
+  return new StartError(`Cannot write to ${partial}: ${error.message}; ${advice}`, { cause: error });
+}
+
+/** Locked, as two that write the same lines would write over each other's. */
+async function openPartial(partial: string): Promise<Deno.FsFile> {
+  const output = await Deno.open(partial, { create: true, read: true, write: true }).catch((error: unknown) => {
+    throw new StartError(`Cannot write to ${partial}: ${error}; name a file where one can be written`);
+  });
+  if (await output.tryLock(true)) return output;
+  output.close();
+  throw new StartError(`Cannot write to ${partial}: another export does so; wait for it, or name another file`);
+}
+
+async function reachedOf(output: Deno.FsFile, parts: ExportParts): Promise<Reached | undefined> {
+  try {
+    const reached = await reachedIn(linesOf(chunksOf(output)), parts);
+    if (reached === undefined) return undefined;
+    console.log(`Going on behind ${counts(reached.sum.end())}`);
+    return reached;
+  } catch (error) {
+    if (!(error instanceof ExportRefused)) throw error;
+    throw new ExportRefused(`${error.message}; delete the file to begin anew`);
+  }
+}

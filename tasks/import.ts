@@ -1,0 +1,48 @@
+import { parseArgs } from "node:util";
+import { ExportRefused, linesOf } from "../core/engine/export_lines.ts";
+import { partsOf } from "../core/engine/export_parts.ts";
+import { importAll, type ImportStep } from "../core/engine/import.ts";
+import { Unavailable } from "../core/ports/event_store.ts";
+import { StartError } from "../core/ports/plugin.ts";
+import { endWith } from "./ending.ts";
+import { chunksOf } from "./transfer/chunks.ts";
+import { counts } from "./transfer/counts.ts";
+import { openStorage } from "./transfer/event_store.ts";
+import { Progress } from "./transfer/progress.ts";
+
+/**
+ * Stores the events of the export that is named as they were; configured as the service is. The embedded store is used
+ * by one process at a time: stop the service before. On the cluster store it may run.
+ */
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+let reached: ImportStep = "checked";
+
+await endWith(async () => {
+  const { positionals: [file, ...more] } = parseArgs({ allowPositionals: true });
+  if (file === undefined || more.length > 0) throw new StartError("Cannot import: expected deno task import FILE");
+  using input = await Deno.open(file).catch((error: unknown) => {
+    throw new StartError(`Cannot import ${file}: ${error}; name a file that deno task export has made`);
+  });
+  if (!(await input.stat()).isFile) throw new StartError(`Cannot import ${file}: expected a file, found a directory`);
+  await using opened = await openStorage({ environment: Deno.env.toObject(), signal: stopping.signal });
+  const progress = new Progress();
+  const parts = () => partsOf(linesOf(chunksOf(input)));
+  const onProgress = (step: ImportStep, events: number) => {
+    if (stopping.signal.aborted) throw new StartError("Stopped before the end");
+    reached = step;
+    progress.tell(`events ${step}`, events);
+  };
+  const importing = importAll({ store: opened.store, parts, onProgress });
+  const { imported, ...held } = await importing.catch((error) => Promise.reject(advised(error, file)));
+  console.log(`The store has the ${counts(held)} of ${file}, ${imported} of them new.`);
+});
+
+function advised(error: unknown, file: string): unknown {
+  const isTold = error instanceof ExportRefused || error instanceof Unavailable || error instanceof StartError;
+  if (!isTold) return error;
+  const done = reached === "checked"
+    ? "nothing was imported"
+    : "a part was imported; what is there will be skipped when it is imported again";
+  return new StartError(`Cannot import ${file}: ${error.message}; ${done}`, { cause: error });
+}
