@@ -1,4 +1,5 @@
 import { startApp } from "../../core/engine/app.ts";
+import { supervision } from "../../core/engine/supervision.ts";
 import { type EventStore, eventStoreRef } from "../../core/ports/event_store.ts";
 import { type StreamList, streamListRef } from "../../core/ports/stream_list.ts";
 import logging from "../../plugins/logging/mod.ts";
@@ -27,7 +28,7 @@ export async function openStorage(
     ? (await import("../../plugins/storage_sqlite/mod.ts")).default
     : (await import("../../plugins/storage_scylla/mod.ts")).default;
   const app = await startApp({
-    plugins: [logging, metrics, storage],
+    plugins: [logging, metrics, supervision, storage],
     environment: { ...environment, ROLES: "serve" },
     runtime: systemRuntime,
     signal,
