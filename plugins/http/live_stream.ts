@@ -51,8 +51,8 @@ export class LiveStream {
   }
 
   /**
-   * To be called now and then: a quiet reader gets a sign of life, one that takes nothing is closed, and so is one whose
-   * time is over.
+   * To be called now and then: a quiet reader gets a sign of life; one that takes nothing is closed, and so is one
+   * whose time is over.
    */
   beat(nowMs: number, { heartbeatMs, slowReaderMs }: StreamLimits): void {
     const quietMs = nowMs - this.#sentMs;

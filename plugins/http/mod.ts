@@ -14,11 +14,9 @@ import { runtimeRef } from "../../core/ports/runtime.ts";
 import { type Branch, supervisionRef } from "../../core/ports/supervision.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { tracerRef } from "../../core/ports/tracing.ts";
-import { clientAddress } from "./access/client_address.ts";
 import { allowOrigins } from "./access/cors.ts";
-import { createOperatorGates } from "./access/operator_gates.ts";
+import { createGates } from "./access/gates.ts";
 import { readOperatorToken } from "./access/operator_token.ts";
-import { createPublicGates } from "./access/public_gates.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
 import { BodyMemory } from "./body_memory.ts";
 import type { Kernel } from "./call.ts";
@@ -91,19 +89,9 @@ export default definePlugin({
       },
     };
     const branch = supervision.branch("http");
-    const addressOf = clientAddress(config.TRUSTED_PROXIES);
-    const gates = createPublicGates({
-      ...kernel,
-      addressOf,
-      clientLimit: config.RATE_LIMIT,
-      globalLimit: config.RATE_LIMIT_GLOBAL,
-      requestLimit: config.REQUEST_LIMIT,
-    });
+    const { publicGates, operatorGates } = createGates(kernel, { config, token });
     const cors = config.CORS_ORIGINS && allowOrigins(config.CORS_ORIGINS);
-    const publicApp = createPublicApp(kernel, { gates, cors });
-    const { METRICS_HOST: hostname } = config;
-    const { data: unlimitedData } = createPublicGates({ ...kernel, addressOf, requestLimit: Infinity });
-    const operatorGates = createOperatorGates({ token, hostname, unlimitedData });
+    const publicApp = createPublicApp(kernel, { gates: publicGates, cors });
     const operatorApp = createOperatorApp(kernel, { gates: operatorGates, assets, operations });
     const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, branch, signal });
     return {
@@ -133,8 +121,8 @@ function refuseOpenDoor({ HOST, AUTH }: Config, authenticator: Authenticator | u
   }
   if (isLoopback(HOST) || AUTH !== undefined) return;
   throw new StartError(
-    `Cannot serve HOST=${HOST} without authentication: set AUTH=jwt to ask for tokens, AUTH=none to let everybody in, ` +
-      "or HOST=127.0.0.1",
+    `Cannot serve HOST=${HOST} without authentication: set AUTH=jwt to ask for tokens, AUTH=none to let everybody ` +
+      "in, or HOST=127.0.0.1",
   );
 }
 

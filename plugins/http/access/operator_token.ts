@@ -2,7 +2,7 @@ import { StartError } from "../../../core/ports/plugin.ts";
 import { isLoopback } from "../../../core/engine/loopback.ts";
 import { type Config, token } from "../config.ts";
 
-/** The operator's token; undefined where there is none and only this machine reaches the door. Throws a `StartError`. */
+/** The operator's token; undefined where there is none and the door is on loopback. Throws a `StartError`. */
 export async function readOperatorToken(
   { METRICS_HOST, OPERATOR_TOKEN, OPERATOR_TOKEN_FILE: path }: Config,
 ): Promise<string | undefined> {
