@@ -20,7 +20,7 @@ export const config = z.object({
     context.addIssue("expected an https URL without a password in it, or an http one of this machine");
     return z.NEVER;
   }).optional(),
-  JWKS_REFRESH_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
+  JWKS_REFRESH_MS: z.coerce.number().int().min(100).max(86_400_000).default(300_000),
 });
 
 export type Config = z.output<typeof config>;
@@ -53,8 +53,8 @@ export function settingsOf(config: Config): Settings | undefined {
 }
 
 function keysOf(config: Config): Settings["keys"] {
-  const { JWKS_URL: url, JWT_KEY_FILE, JWT_SECRET_FILE, JWKS_REFRESH_SECONDS } = config;
-  if (url !== undefined) return { from: "key_set", url, refreshMs: JWKS_REFRESH_SECONDS * 1000 };
+  const { JWKS_URL: url, JWT_KEY_FILE, JWT_SECRET_FILE, JWKS_REFRESH_MS } = config;
+  if (url !== undefined) return { from: "key_set", url, refreshMs: JWKS_REFRESH_MS };
   if (JWT_KEY_FILE !== undefined) return { from: "public_key", path: JWT_KEY_FILE };
   return { from: "secret", path: JWT_SECRET_FILE ?? "" };
 }

@@ -64,7 +64,7 @@ describe("a service that asks for tokens", () => {
   it("learns of new keys by itself, and keeps the old ones while the issuer is away", async () => {
     const [old, fresh] = [signingKey("old"), signingKey("fresh")];
     await using issuer = new Issuer([old]);
-    await using service = await openService({ environment: { ...issuer.environment, JWKS_REFRESH_SECONDS: "1" } });
+    await using service = await openService({ environment: { ...issuer.environment, JWKS_REFRESH_MS: "500" } });
     const ask = async (key: typeof old, sub: string) =>
       (await service.send("/accounts/a", { headers: bearer(await tokenOf(key, { sub })) })).status;
     assertEquals([await ask(old, "one"), await ask(fresh, "two")], [404, 401]);
