@@ -41,6 +41,17 @@ const PUBLIC: Readonly<Record<string, Line>> = {
 /** What the operator's door has besides. */
 const OPERATOR: Readonly<Record<string, Line>> = {
   "GET /metrics": { kind: "operation", path: "/metrics" },
+  "GET /operations/audit": { kind: "operation", path: "/operations/audit" },
+  "GET /operations/dead-letters": { kind: "operation", path: "/operations/dead-letters" },
+  "GET /operations/dead-letters/entry": { kind: "operation", path: "/operations/dead-letters/entry", status: 400 },
+  "GET /operations/dead-letters/redrive": { kind: "operation", path: "/operations/dead-letters/redrive" },
+  "GET /operations/dead-letters/statistics": { kind: "operation", path: "/operations/dead-letters/statistics" },
+  "GET /operations/subscriptions": { kind: "operation", path: "/operations/subscriptions" },
+  ...posted("/operations/dead-letters/redrive"),
+  ...posted("/operations/dead-letters/redrive/cancel"),
+  ...posted("/operations/dead-letters/skip"),
+  ...posted("/operations/subscriptions/pause"),
+  ...posted("/operations/subscriptions/resume"),
 };
 
 const DOORS = [["public", PUBLIC], ["operator", { ...OPERATOR, ...PUBLIC }]] as const;
@@ -138,6 +149,11 @@ describe("the operator's door without a token", () => {
     }
   });
 });
+
+/** An operation that is let in, and then wants more than was sent. */
+function posted(path: string): Readonly<Record<string, Line>> {
+  return { [`POST ${path}`]: { kind: "operation", path, body: { no: "such member" }, status: 422 } };
+}
 
 function expectedStatus(
   { door, kind, name, status }: { door: string; kind: Line["kind"]; name: string; status: number },
