@@ -144,6 +144,13 @@ export const doorsGuards: readonly Guard[] = [
     test: ACCESS,
   },
   {
+    promise: "of IPv6 a client is its network",
+    file: "plugins/http/access/client_address.ts",
+    find: "return (context) => networkOf(addressOf(context));",
+    replace: "return addressOf;",
+    test: ACCESS,
+  },
+  {
     promise: "requests under way are bounded",
     file: "plugins/http/access/public_gates.ts",
     find: "if (traffic.unanswered <= requestLimit) return",

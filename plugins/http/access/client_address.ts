@@ -6,6 +6,8 @@ import { z } from "zod";
 export type TrustedProxies = { readonly has: (address: string) => boolean };
 
 const NO_ADDRESS = "";
+const GROUPS = 8;
+const MAPPED_IPV4 = /^::ffff:/i;
 
 /** `10.0.0.0/8,::1`: addresses and networks, with commas between them. */
 export const trustedProxies = z.string().transform((text, context): TrustedProxies => {
@@ -32,10 +34,11 @@ export const trustedProxies = z.string().transform((text, context): TrustedProxi
 
 /**
  * The address that a request came from: the connection's, or while that is a trusted proxy's the last one of
- * `X-Forwarded-For` that is not. What stands before it is the client's own word, and says nothing.
+ * `X-Forwarded-For` that is not. What stands before it is the client's own word, and says nothing. Of an IPv6 address
+ * the network, as that is what a client has.
  */
 export function clientAddress(trusted: TrustedProxies | undefined): (context: Context) => string {
-  return ({ env, req }) => {
+  const addressOf = ({ env, req }: Context) => {
     const peer: string = env?.remoteAddr?.hostname ?? NO_ADDRESS;
     if (trusted === undefined || !trusted.has(peer)) return peer;
     let address = peer;
@@ -47,6 +50,15 @@ export function clientAddress(trusted: TrustedProxies | undefined): (context: Co
     }
     return address;
   };
+  return (context) => networkOf(addressOf(context));
+}
+
+/** Of IPv6 the first 64 bits: whoever has one address there has all of them. */
+function networkOf(address: string): string {
+  if (familyOf(address) !== "ipv6" || MAPPED_IPV4.test(address)) return address;
+  const [head = [], tail = []] = address.split("::").map((part) => part === "" ? [] : part.split(":"));
+  const zeros = address.includes("::") ? Array<string>(GROUPS - head.length - tail.length).fill("0") : [];
+  return [...head, ...zeros, ...tail].slice(0, GROUPS / 2).map((group) => parseInt(group, 16).toString(16)).join(":");
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" | undefined {
