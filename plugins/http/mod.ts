@@ -18,11 +18,10 @@ import { allowOrigins } from "./access/cors.ts";
 import { createGates } from "./access/gates.ts";
 import { readOperatorToken } from "./access/operator_token.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
-import { BodyMemory } from "./body_memory.ts";
 import type { Kernel } from "./call.ts";
 import { type Config, config } from "./config.ts";
-import { Deadlines } from "./deadlines.ts";
 import { type Door, openDoor } from "./doors.ts";
+import { createLimits } from "./limits.ts";
 import { createLive } from "./live.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -77,16 +76,8 @@ export default definePlugin({
       tracer,
       authenticator,
       ...createLive(services, config),
-      bodyDeadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
-      commandDeadlines: new Deadlines(services.runtime, config.COMMAND_TIMEOUT_MS),
-      bodyMemory: new BodyMemory(config.BODY_MEMORY_BYTES),
+      ...createLimits(services.runtime, config),
       traffic: new Traffic(),
-      limits: {
-        bytes: config.BODY_LIMIT_BYTES,
-        depth: config.JSON_DEPTH_LIMIT,
-        keys: config.JSON_KEYS_LIMIT,
-        page: config.PAGE_LIMIT,
-      },
     };
     const branch = supervision.branch("http");
     const { publicGates, operatorGates } = createGates(kernel, { config, token });

@@ -19,6 +19,7 @@ export const allGuards: readonly Guard[] = [
   changeLogGuards,
   clusterGuards,
   deadLetterGuards,
+  doorsGuards,
   feedGuards,
   handlerGuards,
   kafkaGuards,
