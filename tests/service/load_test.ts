@@ -48,7 +48,7 @@ describe("a crowd", () => {
 
   it("that asks for more than may be under way, or too often, is told when to come back", async () => {
     await using directory = await temporaryDirectory();
-    const environment = { REQUEST_LIMIT: "200", RATE_LIMIT: "1000/3600", BODY_TIMEOUT_MS: "2000" };
+    const environment = { REQUEST_LIMIT: "200", RATE_LIMIT: "1000/3600", BODY_TIMEOUT_MS: "8000" };
     await using service = await startService({ directory: directory.path, environment });
     assertEquals((await service.post("/accounts/a", OPEN)).status, 201);
     const before = await residentMegabytes(service.program.pid);

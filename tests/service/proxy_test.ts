@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { until } from "../contract/surroundings.ts";
 import { SseReader } from "../http/sse_reader.ts";
 import { findNginx, Nginx } from "./nginx.ts";
 import { within } from "./program.ts";
@@ -41,13 +42,12 @@ describe("a service behind deploy/proxy/nginx.conf", () => {
     assertEquals((await send("/accounts/b", { body: OPEN })).status, 201);
     const answers = await within(Promise.all(slow), 30_000, "slow clients to be cut off");
     for (const answer of answers) assertMatch(answer, /^(HTTP\/1\.1 408 .*)?$/s);
-    const held = await Promise.all(Array.from({ length: CONNECTIONS }, () => begin(nginx)));
+    const held = await Promise.all(Array.from({ length: CONNECTIONS }, () => follow(nginx)));
     const refused = await send("/accounts/b");
     assertEquals([refused.status, refused.headers.get("retry-after")], [429, "1"]);
     assertEquals((await service.get("/accounts/b")).status, 200);
     for (const connection of held) connection.close();
-    while ((await send("/accounts/b")).status === 429);
-    assertEquals((await send("/accounts/b")).status, 200);
+    await until(async () => (await send("/accounts/b")).status === 200);
     assertEquals((await service.get("/accounts/slow")).status, 404);
   });
 });
@@ -93,10 +93,12 @@ async function untilClosed(nginx: Nginx, text: string): Promise<string> {
   }
 }
 
-/** A request whose body is not there yet. */
-async function begin(nginx: Nginx): Promise<Deno.TlsConn> {
+/** A live stream that has begun. */
+async function follow(nginx: Nginx): Promise<Deno.TlsConn> {
   const connection = await nginx.connect();
-  const count = await connection.write(new TextEncoder().encode(`${HEAD}Content-Length: 9\r\n\r\n{`));
-  assert(count > 0, "expected the beginning to be sent");
+  const text = "GET /accounts/b/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+  await connection.write(new TextEncoder().encode(text));
+  const count = await connection.read(new Uint8Array(1_024));
+  assert(count !== null, "expected the stream to begin, found its end");
   return connection;
 }
