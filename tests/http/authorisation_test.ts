@@ -40,6 +40,7 @@ const PUBLIC: Readonly<Record<string, Line>> = {
 
 /** What the operator's door has besides. */
 const OPERATOR: Readonly<Record<string, Line>> = {
+  "GET /health": { kind: "operation", path: "/health" },
   "GET /metrics": { kind: "operation", path: "/metrics" },
   "GET /operations/audit": { kind: "operation", path: "/operations/audit" },
   "GET /operations/dead-letters": { kind: "operation", path: "/operations/dead-letters" },
