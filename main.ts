@@ -4,6 +4,7 @@ import { kernel } from "./core/engine/kernel.ts";
 import { supervision } from "./core/engine/supervision.ts";
 import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
+import authJwt from "./plugins/auth_jwt/mod.ts";
 import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import handlers from "./plugins/handlers/mod.ts";
@@ -27,7 +28,7 @@ const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort
 try {
   const environment = Deno.env.toObject();
   const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
-  const watching = [logging, metrics, tracing, supervision, watchdog, health];
+  const watching = [logging, metrics, tracing, supervision, watchdog, health, authJwt];
   const outside = [webhook, handlers];
   const data = await dataPlugins(environment);
   const plugins = [...watching, ...data, kernel(modules), ...outside, cdcStreamer, operations, http];

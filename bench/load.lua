@@ -20,6 +20,8 @@ function init(args)
   -- wrk takes one request to look at and does not send it.
   kind, count = args[1], tonumber(args[2]) - 1
   run = string.format("%x-%x", os.time(), count)
+  -- What wrk was given by -H goes with all of them.
+  for name, value in pairs(wrk.headers) do JSON_TYPE[name] = value end
   math.randomseed(os.time() + count)
   for at = 0, AGGREGATES - 1 do
     deposits[at] = post("/accounts/acc-" .. at, '{"type":"Deposit","amount":5}')

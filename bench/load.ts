@@ -14,6 +14,8 @@ export type LoadOptions = {
   readonly connections: number;
   readonly seconds: number;
   readonly first?: number;
+  /** Sent with each request. */
+  readonly token?: string | undefined;
 };
 
 export const AGGREGATES = 10_000;
@@ -23,12 +25,13 @@ export const CONNECTIONS = 128;
 let loads = 0;
 
 /** Loads a server with one thread of wrk; throws when any command was refused. */
-export async function load(url: string, { kind, connections, seconds, first }: LoadOptions): Promise<Load> {
+export async function load(url: string, { kind, connections, seconds, first, token }: LoadOptions): Promise<Load> {
   const text = await wrk([
     "-t1",
     `-c${connections}`,
     `-d${seconds}s`,
     "--timeout=20s",
+    ...(token === undefined ? [] : [`-HAuthorization: Bearer ${token}`]),
     `--script=${SCRIPT}`,
     url,
     "--",
@@ -44,11 +47,12 @@ export async function load(url: string, { kind, connections, seconds, first }: L
 }
 
 /** Opens the accounts that deposits go to, which also warms the server up. */
-export async function openAccounts(url: string): Promise<void> {
+export async function openAccounts(url: string, token?: string): Promise<void> {
   for (let opened = 0; opened < AGGREGATES + CONNECTIONS;) {
     // Those under way when a load ends may be lost, so the next one begins a little earlier.
     const first = Math.max(0, opened - 2 * CONNECTIONS);
-    opened = first + (await load(url, { kind: "open", connections: CONNECTIONS, seconds: 2, first })).requests;
+    const { requests } = await load(url, { kind: "open", connections: CONNECTIONS, seconds: 2, first, token });
+    opened = first + requests;
   }
 }
 

@@ -38,10 +38,15 @@ const QUICK: Scale = {
 };
 
 const { values } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, json: { type: "string" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    /** Only what a token could change. */
+    auth: { type: "boolean", default: false },
+    json: { type: "string" },
+  },
 });
 try {
-  const report = await run(values.quick);
+  const report = await run(values);
   console.log(print(report));
   if (values.json !== undefined) await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
 } catch (error) {
@@ -49,12 +54,12 @@ try {
   Deno.exit(1);
 }
 
-async function run(quick: boolean): Promise<Report> {
+async function run({ quick, auth }: { quick: boolean; auth: boolean }): Promise<Report> {
   const scale = quick ? QUICK : FULL;
   const at = new Date().toISOString();
   const machine = await describeMachine();
-  const { rounds, durability } = await measureRounds({ ...scale, say });
-  const figures: Measured = {
+  const { rounds, durability } = await measureRounds({ ...scale, auth, say });
+  const figures: Measured = auth ? figuresOf(rounds) : {
     ...figuresOf(rounds),
     longStream: await measureCold(scale),
     start: await measureStart(scale.starts),
@@ -68,6 +73,7 @@ async function run(quick: boolean): Promise<Report> {
     load: `${scale.rounds} rounds of ${scale.seconds} s a load, 10,000 accounts, 128 connections unless said`,
     long_stream: `${scale.longStream} events`,
     volume: `${scale.commands} commands`,
+    authentication: auth ? "a token with each request" : "none",
   };
   return { at, quick, settings, figures, rates: ratesOf(rounds) };
 }

@@ -4,6 +4,7 @@ import { type Durability, readDurability } from "./machine.ts";
 import { type Kind, type Load, load, openAccounts } from "./load.ts";
 import { Metrics, whenCaughtUp } from "./metrics.ts";
 import { processorUs } from "./process.ts";
+import { asked } from "./token.ts";
 
 export type RoundsOptions = {
   readonly rounds: number;
@@ -11,6 +12,8 @@ export type RoundsOptions = {
   /** 128 is always among them. */
   readonly connections: readonly number[];
   readonly fsyncs: number;
+  /** The service asks for tokens, and each request has one. */
+  readonly auth: boolean;
   readonly say: (line: string) => void;
 };
 
@@ -27,7 +30,11 @@ export type Round = {
   readonly fsyncP99Us: number;
 };
 
-type Servers = { readonly echo: Child & { readonly url: string }; readonly service: Service };
+type Servers = {
+  readonly echo: Child & { readonly url: string };
+  readonly service: Service;
+  readonly token: string | undefined;
+};
 type Shape = { readonly kind: Kind; readonly connections: number; readonly seconds: number };
 
 const MOST = 128;
@@ -37,11 +44,12 @@ export async function measureRounds(
 ): Promise<{ readonly rounds: readonly Round[]; readonly durability: Durability }> {
   await using directory = await scratchDirectory("bench");
   await using echo = await startEcho();
-  await using service = await startService(directory.path);
-  const servers: Servers = { echo, service };
-  await load(echo.url, { kind: "open", connections: MOST, seconds: 1 });
-  await openAccounts(service.url);
-  await load(service.url, { kind: "order", connections: MOST, seconds: 1 });
+  const { token, environment } = options.auth ? await asked(directory.path) : { token: undefined, environment: {} };
+  await using service = await startService(directory.path, { environment });
+  const servers: Servers = { echo, service, token };
+  await load(echo.url, { kind: "open", connections: MOST, seconds: 1, token });
+  await openAccounts(service.url, token);
+  await load(service.url, { kind: "order", connections: MOST, seconds: 1, token });
   await whenCaughtUp(service);
   const rounds: Round[] = [];
   for (let at = 1; at <= options.rounds; at++) {
@@ -68,17 +76,17 @@ async function measureRound(servers: Servers, directory: string, options: Rounds
   return { echo, service, oneAggregate, echoOrders, orders, fsyncP99Us: fsyncP99Us(directory, fsyncs) };
 }
 
-async function loadEcho({ echo }: Servers, shape: Shape): Promise<Loaded> {
+async function loadEcho({ echo, token }: Servers, shape: Shape): Promise<Loaded> {
   const beforeUs = await processorUs(echo.pid);
-  const loaded = await load(echo.url, shape);
+  const loaded = await load(echo.url, { ...shape, token });
   return { ...loaded, processorUs: (await processorUs(echo.pid) - beforeUs) / loaded.requests };
 }
 
 /** A command counts when its event is stored, and its processor time until every projection has handled it. */
-async function loadService({ service }: Servers, shape: Shape): Promise<Taken> {
+async function loadService({ service, token }: Servers, shape: Shape): Promise<Taken> {
   const before = (await Metrics.of(service)).total("events_appended_total");
   const beforeUs = await processorUs(service.pid);
-  const loaded = await load(service.url, shape);
+  const loaded = await load(service.url, { ...shape, token });
   const { afterMs: caughtUpMs } = await whenCaughtUp(service);
   const spentUs = await processorUs(service.pid) - beforeUs;
   const stored = (await Metrics.of(service)).total("events_appended_total") - before;

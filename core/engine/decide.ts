@@ -1,4 +1,5 @@
 import type { Message } from "../model/message.ts";
+import { ANONYMOUS } from "../ports/authenticator.ts";
 import type { RecordedEvent } from "../ports/event_store.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { type Aggregate, evolve } from "./aggregate.ts";
@@ -129,7 +130,7 @@ function record(
     commandHash: identity?.commandHash ?? null,
     causationId,
     correlationId,
-    userId: principal.sub === "anonymous" ? null : principal.sub,
+    userId: principal.sub === ANONYMOUS.sub ? null : principal.sub,
     metadata: traceparent === undefined ? null : { traceparent },
   };
 }

@@ -2,6 +2,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { topicName } from "../../core/engine/publication.ts";
 import type { Operation } from "../../core/ports/operation.ts";
 import type { Asset } from "../../core/ports/telemetry.ts";
+import type { Gates, Kind } from "./access/gate.ts";
 import { answer, type Handler, type Kernel } from "./call.ts";
 import { postCommand, postCreation } from "./commands.ts";
 import { getDocsFile, getDocsPage } from "./docs_page.ts";
@@ -18,75 +19,93 @@ import { nameByRoute } from "./trace.ts";
 import { getDocument, getView } from "./views.ts";
 
 type Methods = { readonly GET?: Handler; readonly POST?: Handler };
-type Route = readonly [path: string, methods: Methods];
+type Route = readonly [kind: Kind, path: string, methods: Methods];
 
-/** The public door's routes, behind the limiter when there is one. */
-export function createPublicApp(kernel: Kernel, limiter: MiddlewareHandler | undefined): Hono {
-  return createApp(kernel, { routes: publicRoutes(kernel, { reasons: false }), limiter });
+/** The public door's routes; `cors` comes before them when there is one. */
+export function createPublicApp(
+  kernel: Kernel,
+  { gates, cors }: { readonly gates: Gates; readonly cors?: MiddlewareHandler | undefined },
+): Hono {
+  return createApp(kernel, { routes: publicRoutes(kernel), gates, cors });
 }
 
-/** The operator's: its assets and operations, the reasons of ill health, and whatever the public door has. */
+/** The operator's: its assets and operations, and whatever the public door has. */
 export function createOperatorApp(
   kernel: Kernel,
-  { assets, operations }: { assets: readonly Asset[]; operations: readonly Operation[] },
+  { gates, assets, operations }: {
+    readonly gates: Gates;
+    readonly assets: readonly Asset[];
+    readonly operations: readonly Operation[];
+  },
 ): Hono {
   const paths = Map.groupBy(operations, ({ path }) => path);
   const own = [
-    ...assets.map((asset): Route => [asset.path, { GET: getAsset(asset) }]),
+    ...assets.map((asset): Route => ["operation", asset.path, { GET: getAsset(asset) }]),
     ...[...paths].map(([path, methods]): Route => [
+      "operation",
       path,
       Object.fromEntries(methods.map((each) => [each.method, serveOperation(kernel, each)])),
     ]),
   ];
-  const taken = new Set(own.map(([path]) => path));
-  const others = publicRoutes(kernel, { reasons: true }).filter(([path]) => !taken.has(path));
-  return createApp(kernel, { routes: [...own, ...others], limiter: undefined });
+  const taken = new Set(own.map(([, path]) => path));
+  const others = publicRoutes(kernel).filter(([, path]) => !taken.has(path));
+  return createApp(kernel, { routes: [...own, ...others], gates, cors: undefined });
 }
 
-function publicRoutes(kernel: Kernel, { reasons }: { reasons: boolean }): readonly Route[] {
+function publicRoutes(kernel: Kernel): readonly Route[] {
   const { registry, broker } = kernel;
   return [
     ...registry.modules.flatMap((served): Route[] => {
       const path = `/${served.module.path}`;
       return [
-        ...(served.module.creates.length === 0 ? [] : [[path, { POST: postCreation(kernel, served) }] as const]),
-        [`${path}/:id`, { POST: postCommand(kernel, served), GET: getState(kernel, served) }],
-        [`${path}/:id/events`, { GET: getHistory(kernel, served) }],
+        ...(served.module.creates.length === 0
+          ? []
+          : [["data", path, { POST: postCreation(kernel, served) }] as const]),
+        ["data", `${path}/:id`, { POST: postCommand(kernel, served), GET: getState(kernel, served) }],
+        ["data", `${path}/:id/events`, { GET: getHistory(kernel, served) }],
         ...(broker === undefined
           ? []
-          : [[`/topics/${topicName(served)}`, { GET: getTopic(kernel, { served, broker }) }] as const]),
+          : [["data", `/topics/${topicName(served)}`, { GET: getTopic(kernel, { served, broker }) }] as const]),
       ];
     }),
     ...[...registry.views].flatMap(([name, view]): Route[] => [
-      [`/views/${name}`, { GET: getView(kernel, view) }],
-      [`/views/${name}/:key`, { GET: getDocument(kernel, view) }],
+      ["data", `/views/${name}`, { GET: getView(kernel, view) }],
+      ["data", `/views/${name}/:key`, { GET: getDocument(kernel, view) }],
     ]),
-    ["/problems/:code", { GET: getProblemPage() }],
-    ["/problems/:module/:code", { GET: getRejectionPage(registry) }],
-    ["/openapi.json", { GET: getOpenApi(kernel) }],
-    ["/docs", { GET: getDocsPage() }],
-    ["/docs/:file", { GET: getDocsFile() }],
-    ["/livez", { GET: getLivez }],
-    ["/readyz", { GET: getReadyz(kernel, { reasons }) }],
+    ["document", "/problems/:code", { GET: getProblemPage() }],
+    ["document", "/problems/:module/:code", { GET: getRejectionPage(registry) }],
+    ["document", "/openapi.json", { GET: getOpenApi(kernel) }],
+    ["document", "/docs", { GET: getDocsPage() }],
+    ["document", "/docs/:file", { GET: getDocsFile() }],
+    ["health", "/livez", { GET: getLivez }],
+    ["health", "/readyz", { GET: getReadyz(kernel) }],
   ];
 }
 
-/** Each request runs one handler; only what matches none asks a second router whether the path exists at all. */
+/**
+ * Each request runs one handler behind the gate of its kind; only what matches none asks a second router whether the
+ * path exists at all, which is no secret.
+ */
 function createApp(
   kernel: Kernel,
-  { routes, limiter }: { routes: readonly Route[]; limiter: MiddlewareHandler | undefined },
+  { routes, gates, cors }: {
+    readonly routes: readonly Route[];
+    readonly gates: Gates;
+    readonly cors: MiddlewareHandler | undefined;
+  },
 ): Hono {
   const app = new Hono();
   if (kernel.tracer !== undefined) app.use(nameByRoute(kernel.tracer));
-  if (limiter !== undefined) app.use(limiter);
+  if (cors !== undefined) app.use(cors);
   const others = new Hono();
-  for (const [path, { GET, POST }] of routes) {
-    if (GET !== undefined) app.get(path, answer(kernel, GET));
-    if (POST !== undefined) app.post(path, answer(kernel, POST));
-    others.all(path, answer(kernel, otherMethod({ GET, POST })));
+  for (const [kind, path, { GET, POST }] of routes) {
+    const gate = gates[kind];
+    if (GET !== undefined) app.get(path, answer(kernel, { gate, handler: GET }));
+    if (POST !== undefined) app.post(path, answer(kernel, { gate, handler: POST }));
+    others.all(path, answer(kernel, { gate: gates.document, handler: otherMethod({ GET, POST }) }));
   }
-  others.notFound(answer(kernel, () => problem("not_found")));
-  app.notFound((context) => others.fetch(context.req.raw));
+  others.notFound(answer(kernel, { gate: gates.document, handler: () => problem("not_found") }));
+  app.notFound((context) => others.fetch(context.req.raw, context.env));
   return app;
 }
 

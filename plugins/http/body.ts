@@ -1,3 +1,4 @@
+import type { BodyMemory } from "./body_memory.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type JsonLimits, refuseJson } from "./json_limits.ts";
 import { type Problem, problem } from "./problems.ts";
@@ -6,27 +7,32 @@ export type BodyLimits = JsonLimits & { readonly bytes: number };
 export type Body = { readonly is: "body"; readonly value: unknown };
 
 type Bytes = Uint8Array<ArrayBuffer>;
+type Excess = "too_large" | "no_room";
 
+/** A body of so many bytes takes no more than its connection does, so it is not counted. */
+const SMALL_BYTES = 16 * 1024;
 const JSON_TYPE = /^application\/json[ \t]*(?:;.*)?$/i;
 const DECODER = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads one JSON value, within the limits and in time. Whatever ends the body early counts as not in time. */
 export async function readBody(
   request: Request,
-  { limits, bodyDeadlines }: { limits: BodyLimits; bodyDeadlines: Deadlines },
+  { limits, bodyDeadlines, bodyMemory }: { limits: BodyLimits; bodyDeadlines: Deadlines; bodyMemory: BodyMemory },
 ): Promise<Body | Problem> {
   const wrongType = refuseType(request.headers);
   if (wrongType !== undefined) return wrongType;
   const length = request.headers.get("content-length");
   if (length !== null && Number(length) > limits.bytes) return tooLarge(limits);
-  let bytes: Bytes | "too_large" | "late";
+  const isSmall = length !== null && Number(length) <= SMALL_BYTES;
+  let bytes: Bytes | Excess | "late";
   try {
-    bytes = await bodyDeadlines.race(length === null ? readAtMost(request, limits.bytes) : request.bytes());
+    bytes = await bodyDeadlines.race(isSmall ? request.bytes() : readAtMost(request, limits.bytes, bodyMemory));
   } catch {
     bytes = "late";
   }
   if (bytes === "late") return problem("body_timeout");
   if (bytes === "too_large") return tooLarge(limits);
+  if (bytes === "no_room") return problem("overloaded", { detail: "There are too many large bodies on their way" });
   return parse(bytes, limits);
 }
 
@@ -41,14 +47,23 @@ function refuseType(headers: Headers): Problem | undefined {
   return undefined;
 }
 
-async function readAtMost({ body }: Request, limitBytes: number): Promise<Bytes | "too_large"> {
+async function readAtMost({ body }: Request, limitBytes: number, memory: BodyMemory): Promise<Bytes | Excess> {
   const chunks: Bytes[] = [];
   let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.length;
-    if (size > limitBytes) return "too_large";
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body ?? []) {
+      if (size + chunk.length > limitBytes) return "too_large";
+      if (!memory.take(chunk.length)) return "no_room";
+      size += chunk.length;
+      chunks.push(chunk);
+    }
+    return joined(chunks, size);
+  } finally {
+    memory.free(size);
   }
+}
+
+function joined(chunks: readonly Bytes[], size: number): Bytes {
   const whole = new Uint8Array(size);
   let offset = 0;
   for (const chunk of chunks) {

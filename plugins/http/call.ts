@@ -5,11 +5,14 @@ import type { Queries } from "../../core/engine/queries.ts";
 import type { Registry } from "../../core/engine/registry.ts";
 import type { Principal } from "../../core/model/module.ts";
 import type { Broker } from "../../core/ports/broker.ts";
+import type { Authenticator } from "../../core/ports/authenticator.ts";
 import { type EventStore, Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { Tracer } from "../../core/ports/tracing.ts";
+import type { Gate } from "./access/gate.ts";
 import type { BodyLimits } from "./body.ts";
+import type { BodyMemory } from "./body_memory.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { isCorrelationId } from "./headers.ts";
 import type { LiveHub } from "./live_hub.ts";
@@ -25,11 +28,14 @@ export type Kernel = {
   readonly queries: Queries;
   readonly store: EventStore;
   readonly broker: Broker | undefined;
+  /** Left out where nobody has to say who they are. */
+  readonly authenticator: Authenticator | undefined;
   readonly lifecycle: Lifecycle;
   readonly runtime: Runtime;
   readonly log: Log;
   readonly tracer: Tracer | undefined;
   readonly bodyDeadlines: Deadlines;
+  readonly bodyMemory: BodyMemory;
   readonly commandDeadlines: Deadlines;
   readonly traffic: Traffic;
   readonly live: LiveStreams;
@@ -43,14 +49,35 @@ export type Call = {
   readonly context: Context;
   readonly correlationId: string;
   readonly principal: Principal;
+  /** To when the principal holds: milliseconds since 1970. */
+  readonly untilMs: number;
 };
+
+/** Of every answer: nothing guesses what a body is, frames it, loads it as its own, or hears where its reader was. */
+const SECURITY_HEADERS = [
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["referrer-policy", "no-referrer"],
+] as const;
 
 export type Handler = (call: Call) => Response | Problem | Promise<Response | Problem>;
 
-const ANONYMOUS: Principal = { sub: "anonymous", claims: {} };
-
-/** Runs a handler under a correlation id; a problem, and whatever it throws, becomes a problem document. */
-export function answer(kernel: Kernel, handler: Handler): (context: Context) => Promise<Response> {
+/**
+ * Lets a request in and runs its handler under a correlation id; a problem, and whatever they throw, becomes a problem
+ * document.
+ */
+export function answer(
+  kernel: Kernel,
+  { gate, handler }: { readonly gate: Gate; readonly handler: Handler },
+): (context: Context) => Promise<Response> {
+  const enter = async (context: Context, correlationId: string) => {
+    const entering = gate(context);
+    const entered = entering instanceof Promise ? await entering : entering;
+    if (entered.is === "problem") return entered;
+    const { principal, untilMs } = entered;
+    return await handler({ request: context.req.raw, context, correlationId, principal, untilMs });
+  };
   return async (context) => {
     const request = context.req.raw;
     const given = request.headers.get("x-correlation-id");
@@ -60,7 +87,7 @@ export function answer(kernel: Kernel, handler: Handler): (context: Context) => 
     try {
       answered = given !== null && given !== correlationId
         ? problem("invalid_header", { detail: "X-Correlation-Id must be a UUID" })
-        : await handler({ request, context, correlationId, principal: ANONYMOUS });
+        : await enter(context, correlationId);
     } catch (error) {
       answered = faultProblem(kernel, { error, correlationId });
     } finally {
@@ -69,6 +96,7 @@ export function answer(kernel: Kernel, handler: Handler): (context: Context) => 
     const response = answered instanceof Response
       ? answered
       : problemResponse(answered, { instance: rawPath(request.url), correlationId });
+    for (const [name, value] of SECURITY_HEADERS) response.headers.set(name, value);
     return request.method === "HEAD" ? await withLength(response) : response;
   };
 }

@@ -1,6 +1,6 @@
-import type { Runtime } from "../../core/ports/runtime.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Branch, Life } from "../../core/ports/supervision.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Traffic } from "./traffic.ts";
 
 export type Door = { readonly url: string; readonly stop: (signal: AbortSignal) => Promise<void> };
@@ -10,8 +10,8 @@ export type Listening = {
   readonly name: string;
   readonly hostname: string;
   readonly port: number;
-  /** The variable that chose the port, for whoever has to change it. */
-  readonly variable: string;
+  /** The variables that chose them, for whoever has to change one. */
+  readonly variables: { readonly hostname: string; readonly port: string };
   readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
   readonly runtime: Runtime;
   readonly traffic: Traffic;
@@ -54,21 +54,19 @@ export async function openDoor(listening: Listening): Promise<Door> {
   };
 }
 
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
-}
-
-function listen({ hostname, port, variable, fetch, serve = Deno.serve }: Listening) {
+function listen({ hostname, port, variables, fetch, serve = Deno.serve }: Listening) {
   try {
     return serve({ hostname, port, onListen: () => {} }, fetch);
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
-      throw new StartError(`Cannot listen on ${hostname}:${port}: the port is in use; set ${variable} to a free one`, {
-        cause,
-      });
+      throw new StartError(
+        `Cannot listen on ${hostname}:${port}: the port is in use; set ${variables.port} to a free one`,
+        { cause },
+      );
     }
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(`Cannot listen on ${hostname}:${port}: ${why}; check HOST and ${variable}`, { cause });
+    const { hostname: host, port: number } = variables;
+    throw new StartError(`Cannot listen on ${hostname}:${port}: ${why}; check ${host} and ${number}`, { cause });
   }
 }
 

@@ -17,7 +17,13 @@ async function openTwo() {
   }) as typeof Deno.serve;
   const open = (name: string, more: { serve?: typeof Deno.serve }) =>
     openDoor({
-      ...{ name, hostname: "127.0.0.1", port: 0, variable: "PORT", fetch: () => new Response(name) },
+      ...{
+        name,
+        hostname: "127.0.0.1",
+        port: 0,
+        variables: { hostname: "HOST", port: "PORT" },
+        fetch: () => new Response(name),
+      },
       ...{ runtime: realRuntime, traffic: new Traffic(), branch, ...more },
     });
   const doors = [await open("mortal", { serve }), await open("steady", {})] as const;

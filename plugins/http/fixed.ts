@@ -24,7 +24,7 @@ function respond(
   { request, correlationId }: Call,
   { body, headers, etag }: Fixed & { readonly etag: string },
 ): Response {
-  const all = { etag, "x-content-type-options": "nosniff", "x-correlation-id": correlationId, ...headers };
+  const all = { etag, "x-correlation-id": correlationId, ...headers };
   const known = request.headers.get("if-none-match");
   // Nobody guesses the tag, so wherever it stands in the list, it is meant.
   if (known !== null && (known.trim() === "*" || known.includes(etag))) {

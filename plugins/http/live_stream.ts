@@ -26,15 +26,22 @@ export class LiveStream {
   #isFetching = false;
   /** Answers the reader that waits for more. */
   #asked: (() => void) | undefined;
+  readonly #endsMs: number;
   #sentMs: number;
 
   constructor(
     feed: Feed,
-    { clock, onEnd }: { clock: () => number; onEnd: (stream: LiveStream, error?: unknown) => void },
+    { clock, onEnd, endsMs }: {
+      readonly clock: () => number;
+      readonly onEnd: (stream: LiveStream, error?: unknown) => void;
+      /** By that clock: when the reader's right to listen ends. */
+      readonly endsMs: number;
+    },
   ) {
     this.#feed = feed;
     this.#clock = clock;
     this.#onEnd = onEnd;
+    this.#endsMs = endsMs;
     this.#sentMs = clock();
     this.body = new ReadableStream({
       start: (controller) => void (this.#controller = controller),
@@ -43,11 +50,14 @@ export class LiveStream {
     }, { highWaterMark: 0 });
   }
 
-  /** To be called now and then: a quiet reader gets a sign of life, one that takes nothing is closed. */
+  /**
+   * To be called now and then: a quiet reader gets a sign of life; one that takes nothing is closed, and so is one
+   * whose time is over.
+   */
   beat(nowMs: number, { heartbeatMs, slowReaderMs }: StreamLimits): void {
     const quietMs = nowMs - this.#sentMs;
     if (this.#asked !== undefined && quietMs >= heartbeatMs) this.#send(HEARTBEAT);
-    if (this.#asked === undefined && quietMs >= slowReaderMs) this.end();
+    if (nowMs >= this.#endsMs || this.#asked === undefined && quietMs >= slowReaderMs) this.end();
   }
 
   /** Ends the connection as if all had been told; the reader comes back for the rest. */

@@ -24,9 +24,14 @@ export class LiveStreams {
     return this.#streams.size;
   }
 
-  /** Answers with what the feed tells, once it has found its place; a HEAD is told that it would. */
+  /** Answers with what the feed tells, once it has found its place, until `untilMs`; a HEAD is told that it would. */
   async open(
-    { request, correlationId }: { readonly request: Request; readonly correlationId: string },
+    { request, correlationId, untilMs }: {
+      readonly request: Request;
+      readonly correlationId: string;
+      /** Milliseconds since 1970. */
+      readonly untilMs: number;
+    },
     { headers, begin }: { headers?: Readonly<Record<string, string>>; begin: () => Promise<Feed | Problem> },
   ): Promise<Response | Problem> {
     const { limits: { streams } } = this.#parts;
@@ -39,7 +44,7 @@ export class LiveStreams {
       const feed = await begin();
       if ("is" in feed) return feed;
       const all = { ...EVENT_STREAM_HEADERS, "x-correlation-id": correlationId, ...headers };
-      if (request.method !== "HEAD") return new Response(this.#add(feed, correlationId), { headers: all });
+      if (request.method !== "HEAD") return new Response(this.#add(feed, { correlationId, untilMs }), { headers: all });
       feed.close();
       return new Response(null, { headers: all });
     } finally {
@@ -53,10 +58,14 @@ export class LiveStreams {
     for (const stream of [...this.#streams]) stream.end();
   }
 
-  #add(feed: Feed, correlationId: string): ReadableStream<Uint8Array> {
+  #add(
+    feed: Feed,
+    { correlationId, untilMs }: { readonly correlationId: string; readonly untilMs: number },
+  ): ReadableStream<Uint8Array> {
     const { runtime, log } = this.#parts;
     const stream = new LiveStream(feed, {
       clock: () => runtime.monotonicMs(),
+      endsMs: runtime.monotonicMs() + untilMs - runtime.now(),
       onEnd: (ended, error) => {
         this.#streams.delete(ended);
         if (error === undefined) return;

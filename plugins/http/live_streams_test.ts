@@ -52,6 +52,21 @@ describe("a live stream", () => {
     assertEquals(await reader.read(), undefined);
   });
 
+  it("is ended when the time of who reads is over, however busy it is", async () => {
+    const { open, runtime, streams } = rig();
+    const [ending, staying] = [new ToldFeed(), new ToldFeed()];
+    const reader = await open(ending, { untilMs: runtime.now() + 5_000 });
+    await open(staying);
+    await reader.read();
+    ending.tell("a");
+    assertEquals(await reader.read(), "a");
+    await runtime.advance(4_000);
+    assertEquals([ending.closed, streams.size], [false, 2]);
+    await runtime.advance(1_000);
+    assertEquals([ending.closed, staying.closed, streams.size], [true, false, 1]);
+    assertEquals(await reader.read(), undefined);
+  });
+
   it("keeps at most what its reader asked for and did not wait for", async () => {
     const { open, runtime } = rig();
     const feed = new ToldFeed();
@@ -121,7 +136,7 @@ describe("live streams", () => {
   it("tell a HEAD that there is one, and open none", async () => {
     const { answer, streams } = rig();
     const feed = new ToldFeed();
-    const response = await answer(feed, "HEAD");
+    const response = await answer(feed, { method: "HEAD" });
     assert(response instanceof Response);
     assertEquals(response.headers.get("content-type"), "text/event-stream");
     assertEquals([feed.asked, feed.closed, streams.size], [0, true, 0]);
@@ -171,12 +186,12 @@ function rig({ limit = 100 } = {}) {
   };
   const limits = { streams: limit, heartbeatMs: 15_000, slowReaderMs: 30_000 };
   const streams = new LiveStreams({ runtime, log, limits });
-  const answer = (feed: Feed, method = "GET") => {
-    const call = { request: new Request("http://x", { method }), correlationId: "c" };
+  const answer = (feed: Feed, { method = "GET", untilMs = Infinity } = {}) => {
+    const call = { request: new Request("http://x", { method }), correlationId: "c", untilMs };
     return streams.open(call, { begin: () => Promise.resolve(feed) });
   };
-  const open = async (feed: Feed) => {
-    const response = await answer(feed);
+  const open = async (feed: Feed, options = {}) => {
+    const response = await answer(feed, options);
     if (!(response instanceof Response) || response.body === null) throw new Error("expected a stream, found none");
     return readerOf(response.body);
   };

@@ -3,6 +3,8 @@ import { commandBusRef } from "../../core/engine/command_bus.ts";
 import { lifecycleRef } from "../../core/engine/lifecycle.ts";
 import { queriesRef } from "../../core/engine/queries.ts";
 import { registryRef } from "../../core/engine/registry.ts";
+import { isLoopback } from "../../core/engine/loopback.ts";
+import { type Authenticator, authenticatorRef } from "../../core/ports/authenticator.ts";
 import { brokerRef } from "../../core/ports/broker.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
@@ -12,13 +14,15 @@ import { runtimeRef } from "../../core/ports/runtime.ts";
 import { type Branch, supervisionRef } from "../../core/ports/supervision.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { tracerRef } from "../../core/ports/tracing.ts";
+import { allowOrigins } from "./access/cors.ts";
+import { createGates } from "./access/gates.ts";
+import { readOperatorToken } from "./access/operator_token.ts";
 import { createOperatorApp, createPublicApp } from "./app.ts";
 import type { Kernel } from "./call.ts";
 import { type Config, config } from "./config.ts";
-import { Deadlines } from "./deadlines.ts";
-import { type Door, isLoopback, openDoor } from "./doors.ts";
+import { type Door, openDoor } from "./doors.ts";
+import { createLimits } from "./limits.ts";
 import { createLive } from "./live.ts";
-import { limitRate } from "./rate_limit.ts";
 import { Traffic } from "./traffic.ts";
 
 /** The service over HTTP. `fetch` answers as the public door does, without a socket. */
@@ -26,18 +30,18 @@ export type Http = {
   readonly publicUrl: string;
   readonly operatorUrl: string;
   readonly fetch: (request: Request) => Promise<Response>;
+  /** What each door answers, like `GET /accounts/:id`. */
+  readonly routes: { readonly public: readonly string[]; readonly operator: readonly string[] };
 };
 
 export const httpRef = ref<Http>("http");
 
 type Parts = { readonly kernel: Kernel; readonly publicApp: Hono; readonly operatorApp: Hono };
 
-const OPERATOR_HOST = "127.0.0.1";
-
 /**
- * Serves what the registry declares: the public door on HOST:PORT, the operator's on loopback at METRICS_PORT. Throws a
- * `StartError` when a door cannot open. Stopping serves on for `DRAIN_MS`, then ends live streams
- * and finishes accepted requests, at most until the stop's signal aborts.
+ * Serves what the registry declares: the public door on HOST:PORT, the operator's on METRICS_HOST:METRICS_PORT. Throws
+ * a `StartError` when a door cannot open, or would stand open. Stopping serves on for `DRAIN_MS`, then ends live
+ * streams and finishes accepted requests, at most until the stop's signal aborts.
  */
 export default definePlugin({
   name: "http",
@@ -49,6 +53,7 @@ export default definePlugin({
     store: eventStoreRef,
     changes: changeSourceRef,
     brokers: brokerRef,
+    authenticators: authenticatorRef,
     lifecycle: lifecycleRef,
     supervision: supervisionRef,
     runtime: runtimeRef,
@@ -60,28 +65,25 @@ export default definePlugin({
   },
   config,
   async start({ services: all, config, signal }) {
-    const { assets, operations, supervision, brokers: [broker], tracers: [tracer], ...services } = all;
-    refuseOpenDoor(config);
+    const { assets, operations, supervision, ...others } = all;
+    const { brokers: [broker], authenticators: [authenticator], tracers: [tracer], ...services } = others;
+    refuseOpenDoor(config, authenticator);
+    const token = await readOperatorToken(config);
     if (broker === undefined) services.log.info("There is no broker: this service has no topics");
     const kernel: Kernel = {
       ...services,
       broker,
       tracer,
+      authenticator,
       ...createLive(services, config),
-      bodyDeadlines: new Deadlines(services.runtime, config.BODY_TIMEOUT_MS),
-      commandDeadlines: new Deadlines(services.runtime, config.COMMAND_TIMEOUT_MS),
+      ...createLimits(services.runtime, config),
       traffic: new Traffic(),
-      limits: {
-        bytes: config.BODY_LIMIT_BYTES,
-        depth: config.JSON_DEPTH_LIMIT,
-        keys: config.JSON_KEYS_LIMIT,
-        page: config.PAGE_LIMIT,
-      },
     };
     const branch = supervision.branch("http");
-    const limiter = config.RATE_LIMIT && limitRate(kernel, config.RATE_LIMIT);
-    const publicApp = createPublicApp(kernel, limiter);
-    const operatorApp = createOperatorApp(kernel, { assets, operations });
+    const { publicGates, operatorGates } = createGates(kernel, { config, token });
+    const cors = config.CORS_ORIGINS && allowOrigins(config.CORS_ORIGINS);
+    const publicApp = createPublicApp(kernel, { gates: publicGates, cors });
+    const operatorApp = createOperatorApp(kernel, { gates: operatorGates, assets, operations });
     const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, branch, signal });
     return {
       services: {
@@ -89,6 +91,7 @@ export default definePlugin({
           publicUrl: publicDoor.url,
           operatorUrl: operatorDoor.url,
           fetch: async (request) => await publicApp.fetch(request),
+          routes: { public: routesOf(publicApp), operator: routesOf(operatorApp) },
         },
       },
       async stop(signal) {
@@ -103,15 +106,23 @@ export default definePlugin({
   },
 });
 
-function refuseOpenDoor({ HOST, AUTH }: Config): void {
-  if (isLoopback(HOST) || AUTH === "none") return;
+function refuseOpenDoor({ HOST, AUTH }: Config, authenticator: Authenticator | undefined): void {
+  if (AUTH === "jwt" && authenticator === undefined) {
+    throw new StartError("Cannot serve with AUTH=jwt: no plugin here checks tokens; add plugins/auth_jwt to main.ts");
+  }
+  if (isLoopback(HOST) || AUTH !== undefined) return;
   throw new StartError(
-    `Cannot serve HOST=${HOST} without authentication: set AUTH=none to let everybody in, or HOST=127.0.0.1`,
+    `Cannot serve HOST=${HOST} without authentication: set AUTH=jwt to ask for tokens, AUTH=none to let everybody ` +
+      "in, or HOST=127.0.0.1",
   );
 }
 
+function routesOf({ routes }: Hono): readonly string[] {
+  return routes.filter(({ method }) => method !== "ALL").map(({ method, path }) => `${method} ${path}`);
+}
+
 async function openDoors(
-  { HOST, PORT, METRICS_PORT }: Config,
+  { HOST, PORT, METRICS_HOST, METRICS_PORT }: Config,
   { kernel: { runtime, traffic }, publicApp, operatorApp, branch, signal }: Parts & {
     readonly branch: Branch;
     readonly signal: AbortSignal;
@@ -119,12 +130,13 @@ async function openDoors(
 ): Promise<{ publicDoor: Door; operatorDoor: Door }> {
   const shared = { runtime, traffic, branch };
   const publicDoor = await openDoor({
-    ...{ name: "public_door", hostname: HOST, port: PORT, variable: "PORT", fetch: publicApp.fetch },
-    ...shared,
+    ...{ name: "public_door", hostname: HOST, port: PORT, variables: { hostname: "HOST", port: "PORT" } },
+    ...{ fetch: publicApp.fetch, ...shared },
   });
   try {
     const operatorDoor = await openDoor({
-      ...{ name: "operator_door", hostname: OPERATOR_HOST, port: METRICS_PORT, variable: "METRICS_PORT" },
+      ...{ name: "operator_door", hostname: METRICS_HOST, port: METRICS_PORT },
+      variables: { hostname: "METRICS_HOST", port: "METRICS_PORT" },
       ...{ fetch: operatorApp.fetch, ...shared },
     });
     return { publicDoor, operatorDoor };

@@ -8,6 +8,8 @@ type Page = { readonly code: string; readonly status: number; readonly title: st
 
 const STYLE = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}";
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
+const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; ` +
+  "frame-ancestors 'none'";
 const REJECTION_ADVICE =
   "The rules of this aggregate do not allow the command in its present state. Nothing was stored. Read the aggregate " +
   "to see what it allows now.";
@@ -37,8 +39,7 @@ function page({ request, correlationId }: Parameters<Handler>[0], html: string |
   return new Response(html, {
     headers: {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'`,
-      "x-content-type-options": "nosniff",
+      "content-security-policy": POLICY,
       "cache-control": "public, max-age=300",
       "x-correlation-id": correlationId,
     },

@@ -24,6 +24,11 @@ export const PROBLEMS = {
     title: "A request header has the wrong form",
     advice: "Send the header in the form that the detail names, or leave it out.",
   },
+  unauthenticated: {
+    status: 401,
+    title: "The request does not say who you are",
+    advice: "Send Authorization: Bearer with a token that is valid here. The detail says what was missing or wrong.",
+  },
   forbidden: {
     status: 403,
     title: "You may not do this",
@@ -86,7 +91,7 @@ export const PROBLEMS = {
   },
   rate_limited: {
     status: 429,
-    title: "Too many requests came from your address",
+    title: "Too many requests came in",
     advice: "Nothing was stored. Send the request again after the time in Retry-After.",
   },
   internal: {

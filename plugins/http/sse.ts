@@ -13,7 +13,6 @@ export const EVENT_STREAM_HEADERS = {
   "content-type": EVENT_STREAM,
   "cache-control": "no-store, no-transform",
   "x-accel-buffering": "no",
-  "x-content-type-options": "nosniff",
 };
 
 /** One event; the id and the type hold no line breaks, and JSON writes them as `\n`. */

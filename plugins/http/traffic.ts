@@ -7,6 +7,10 @@ export class Traffic {
   #unanswered = 0;
   readonly #waiting: (() => void)[] = [];
 
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
   begin(): void {
     this.#unanswered++;
   }

@@ -3,6 +3,7 @@ import { backupGuards } from "./backup_guards.ts";
 import { changeLogGuards } from "./change_log_guards.ts";
 import { clusterGuards } from "./cluster_guards.ts";
 import { deadLetterGuards } from "./dead_letter_guards.ts";
+import { doorsGuards } from "./doors_guards.ts";
 import { feedGuards } from "./feed_guards.ts";
 import { handlerGuards } from "./handler_guards.ts";
 import { kafkaGuards } from "./kafka_guards.ts";
@@ -18,6 +19,7 @@ export const allGuards: readonly Guard[] = [
   changeLogGuards,
   clusterGuards,
   deadLetterGuards,
+  doorsGuards,
   feedGuards,
   handlerGuards,
   kafkaGuards,

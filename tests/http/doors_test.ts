@@ -125,7 +125,7 @@ describe("the start of the doors", () => {
   it("is refused beyond loopback without authentication, unless that is said", async () => {
     assertMatch(
       await refusal({ HOST: "0.0.0.0" }),
-      /^Cannot serve HOST=0\.0\.0\.0 without authentication: set AUTH=none/,
+      /^Cannot serve HOST=0\.0\.0\.0 without authentication: set AUTH=jwt to ask for tokens, AUTH=none/,
     );
   });
 

@@ -1,10 +1,9 @@
-import v8 from "node:v8";
-import vm from "node:vm";
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { commandBusRef } from "../../core/engine/command_bus.ts";
 import { parseCommand, registryRef } from "../../core/engine/registry.ts";
 import { httpRef } from "../../plugins/http/mod.ts";
+import { usedBytes } from "./memory.ts";
 import { openService, type Service } from "./rig.ts";
 import { SseReader } from "./sse_reader.ts";
 
@@ -198,15 +197,4 @@ async function clientsOf(service: Service): Promise<number> {
 /** A reader that leaves is noticed by the server a moment later. */
 async function whenClients(service: Service, count: number): Promise<void> {
   while (await clientsOf(service) !== count);
-}
-
-/** Of the heap, and of buffers outside it. */
-async function usedBytes(): Promise<number> {
-  v8.setFlagsFromString("--expose-gc");
-  const collectGarbage = vm.runInNewContext("gc");
-  collectGarbage();
-  await new Promise((resolve) => void setImmediate(resolve));
-  collectGarbage();
-  const { heapUsed, external } = Deno.memoryUsage();
-  return heapUsed + external;
 }

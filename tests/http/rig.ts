@@ -9,6 +9,7 @@ import { type Log, logRef } from "../../core/ports/telemetry.ts";
 import account from "../../modules/account/mod.ts";
 import customer from "../../modules/customer/mod.ts";
 import order from "../../modules/order/mod.ts";
+import authJwt from "../../plugins/auth_jwt/mod.ts";
 import brokerLocal from "../../plugins/broker_local/mod.ts";
 import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
 import health from "../../plugins/health/mod.ts";
@@ -56,6 +57,7 @@ export async function openService(options: Options = {}): Promise<Service> {
       metrics,
       supervision,
       health,
+      authJwt,
       storage,
       kernel(found),
       cdcStreamer,

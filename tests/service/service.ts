@@ -128,9 +128,10 @@ export async function runService(options: Options): Promise<Exit> {
 
 /** This process's environment without what configures a service. */
 export function surroundings(): Record<string, string> {
-  const names = "HOST|PORT|METRICS_PORT|AUTH|DRAIN_MS|WATCHDOG_SECONDS|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|EVENT_SOURCE|" +
-    "REDPANDA_BROKERS|RETRY_POLICY|BREAKER_MS";
-  const configured = new RegExp(`^(${names}|(SCYLLA|KAFKA|WEBHOOK)_.*|(DATA|MODULES)_DIR|.*_LIMIT.*)$`);
+  const names = "PORT|HOST|AUTH|DRAIN_MS|WATCHDOG_SECONDS|LIVE_CACHE_BYTES|LOG_LEVEL|ROLES|EVENT_SOURCE|" +
+    "REDPANDA_BROKERS|TRUSTED_PROXIES|RETRY_POLICY|BREAKER_MS";
+  const families = "(SCYLLA|KAFKA|WEBHOOK|JWT|JWKS|OPERATOR|METRICS|CORS)_.*|(DATA|MODULES)_DIR|.*_LIMIT.*";
+  const configured = new RegExp(`^(${names}|${families})$`);
   return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !configured.test(name)));
 }
 

@@ -39,6 +39,11 @@ const HEADERS = {
     required: true,
     schema: { type: "string", pattern: "^[0-9]+$" },
   },
+  "WWW-Authenticate": {
+    description: "What was missing or wrong, as RFC 6750 has it.",
+    required: true,
+    schema: { type: "string", pattern: "^Bearer" },
+  },
   "Allow": {
     description: "The methods that this path takes.",
     required: true,
@@ -49,6 +54,7 @@ const HEADERS = {
 export type ResponseHeader = keyof typeof HEADERS;
 
 const PROBLEM_HEADERS: Readonly<Record<number, readonly ResponseHeader[]>> = {
+  401: ["WWW-Authenticate"],
   405: ["Allow"],
   429: ["Retry-After"],
   503: ["Retry-After", "Preference-Applied"],

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { virtualRuntime } from "../../core/testing.ts";
+import { virtualRuntime } from "../../../core/testing.ts";
 import { RateLimiter } from "./rate_limit.ts";
 
 describe("RateLimiter", () => {

@@ -1,0 +1,53 @@
+import { StartError } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Log } from "../../core/ports/telemetry.ts";
+import type { Settings } from "./config.ts";
+import { fetchKeys } from "./fetch_keys.ts";
+import { readPublicKey, readSecret } from "./key_file.ts";
+import { KeySet } from "./key_set.ts";
+import { type Keys, Verifier } from "./verifier.ts";
+
+type Parts = { readonly runtime: Runtime; readonly log: Log };
+type KeySetSettings = Extract<Settings["keys"], { readonly from: "key_set" }>;
+
+/** What checks tokens, with the keys that the settings name. Throws a `StartError`. */
+export async function openVerifier({ issuer, audience, keys }: Settings, parts: Parts) {
+  const verifierOf = (keys: Keys) => new Verifier({ keys, issuer, audience, runtime: parts.runtime });
+  if (keys.from !== "key_set") {
+    return { verifier: verifierOf(await (keys.from === "secret" ? readSecret : readPublicKey)(keys.path)) };
+  }
+  return await openKeySet(keys, { ...parts, verifierOf });
+}
+
+async function openKeySet(
+  { url, refreshMs }: KeySetSettings,
+  { runtime, log, verifierOf }: Parts & { readonly verifierOf: (keys: Keys) => Verifier },
+) {
+  await refuseWithoutPermission(url);
+  const stopped = new AbortController();
+  const keySet: KeySet = new KeySet({
+    fetchKeys: () => fetchKeys(url, { runtime, signal: stopped.signal }),
+    refreshMs,
+    runtime,
+    log,
+    onChange: () => verifier.forget(),
+  });
+  const verifier = verifierOf(keySet);
+  await keySet.start();
+  return {
+    verifier,
+    health: () => keySet.health(),
+    stop() {
+      keySet.stop();
+      stopped.abort();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function refuseWithoutPermission({ hostname, port, protocol }: URL): Promise<void> {
+  const host = `${hostname}:${port === "" ? protocol === "https:" ? 443 : 80 : port}`;
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  if (state === "granted") return;
+  throw new StartError(`Cannot fetch JWKS_URL: Deno may not reach ${host}; start it with --allow-net=${host} besides`);
+}

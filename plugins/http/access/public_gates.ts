@@ -1,0 +1,62 @@
+import type { Context } from "hono";
+import { ANONYMOUS, type Authentication, type Authenticator } from "../../../core/ports/authenticator.ts";
+import type { Runtime } from "../../../core/ports/runtime.ts";
+import { type Problem, problem } from "../problems.ts";
+import type { Traffic } from "../traffic.ts";
+import { bearerToken, unauthenticated } from "./bearer.ts";
+import { admit, type Admitted, type Gates } from "./gate.ts";
+import { type RateLimit, RateLimiter } from "./rate_limit.ts";
+
+export type PublicGatesParts = {
+  /** Left out where nobody has to say who they are. */
+  readonly authenticator: Authenticator | undefined;
+  readonly addressOf: (context: Context) => string;
+  readonly clientLimit?: RateLimit | undefined;
+  readonly globalLimit?: RateLimit | undefined;
+  readonly traffic: Traffic;
+  readonly requestLimit: number;
+  readonly runtime: Runtime;
+};
+
+const EVERYBODY = "";
+const AS_ANYBODY = admit(ANONYMOUS);
+
+/**
+ * The public door's: what is too much is refused first, then who asks is found out, then their own limit holds. A
+ * client is the subject of a token, or without one an address; a refused token counts against its address.
+ */
+export function createPublicGates(parts: PublicGatesParts): Gates {
+  const { authenticator, addressOf, clientLimit, globalLimit, traffic, requestLimit, runtime } = parts;
+  const clients = clientLimit && new RateLimiter(clientLimit, runtime);
+  const everybody = globalLimit && new RateLimiter(globalLimit, runtime);
+  const refuseLoad = () => {
+    if (traffic.unanswered <= requestLimit) return overRate(everybody, EVERYBODY);
+    return problem("overloaded", { detail: `There are ${requestLimit} requests under way already` });
+  };
+  const asAnybody = (context: Context) => overRate(clients, addressOf(context)) ?? AS_ANYBODY;
+  const settle = (context: Context, found: Authentication): Admitted | Problem => {
+    if (found.is === "unavailable") return problem("unavailable", { detail: "Tokens cannot be checked at the moment" });
+    if (found.is === "refused") return overRate(clients, addressOf(context)) ?? unauthenticated(found.reason);
+    const { principal, untilMs } = found;
+    return overRate(clients, `subject ${principal.sub}`) ?? admit(principal, untilMs);
+  };
+  return {
+    data(context) {
+      const refused = refuseLoad();
+      if (refused !== undefined) return refused;
+      if (authenticator === undefined) return asAnybody(context);
+      const token = bearerToken(context.req.raw.headers);
+      if (token === undefined) return overRate(clients, addressOf(context)) ?? unauthenticated();
+      const found = authenticator.authenticate(token);
+      return found instanceof Promise ? found.then((each) => settle(context, each)) : settle(context, found);
+    },
+    document: (context) => refuseLoad() ?? asAnybody(context),
+    health: () => AS_ANYBODY,
+    operation: () => problem("not_found"),
+  };
+}
+
+function overRate(limiter: RateLimiter | undefined, client: string): Problem | undefined {
+  const waitSeconds = limiter?.waitSeconds(client) ?? 0;
+  return waitSeconds === 0 ? undefined : problem("rate_limited", { headers: { "retry-after": String(waitSeconds) } });
+}
