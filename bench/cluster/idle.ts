@@ -1,9 +1,9 @@
-import { startCopy } from "./copy.ts";
+import type { Service } from "../../tasks/child.ts";
+import type { Place } from "./copy.ts";
 import { CountingRelay } from "./counting_relay.ts";
 
 export type IdleOptions = {
-  readonly address: string;
-  readonly keyspace: string;
+  readonly start: (place: Place) => Promise<Service>;
   /** So many stretches of so many seconds, one right behind the other. */
   readonly rounds: number;
   readonly seconds: number;
@@ -20,9 +20,12 @@ const REST_MS = 6_000;
  * What one copy that nobody asks anything sends to the database, counted in between: only where there is one node, as
  * a driver goes to the others by itself.
  */
-export async function measureIdle({ address, keyspace, rounds, seconds, say }: IdleOptions): Promise<readonly Idle[]> {
+export async function measureIdle(
+  { address, keyspace }: Place,
+  { start, rounds, seconds, say }: IdleOptions,
+): Promise<readonly Idle[]> {
   await using relay = new CountingRelay(address);
-  await using _copy = await startCopy({ address: relay.address, keyspace });
+  await using _copy = await start({ address: relay.address, keyspace });
   await pause(REST_MS);
   const found: Idle[] = [];
   for (let round = 1; round <= rounds; round++) {

@@ -1,0 +1,24 @@
+import { startApp } from "../../../core/engine/app.ts";
+import { kernel } from "../../../core/engine/kernel.ts";
+import cdcStreamer from "../../../plugins/cdc_streamer/mod.ts";
+import http, { httpRef } from "../../../plugins/http/mod.ts";
+import logging from "../../../plugins/logging/mod.ts";
+import metrics from "../../../plugins/metrics/mod.ts";
+import { discoverModules, modulesDirectory } from "../../../plugins/runtime/discover_modules.ts";
+import { systemRuntime } from "../../../plugins/runtime/mod.ts";
+import { loggedStorage } from "./logged_storage.ts";
+
+/** The service as `main.ts` puts it together, but for where its log of changes is kept. */
+const stopping = new AbortController();
+const stopped = Promise.withResolvers<void>();
+Deno.addSignalListener("SIGTERM", () => stopped.resolve());
+
+const environment = Deno.env.toObject();
+const modules = await discoverModules(modulesDirectory(environment));
+const plugins = [logging, metrics, loggedStorage, kernel(modules), cdcStreamer, http];
+const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
+const { publicUrl, operatorUrl } = app.service(httpRef);
+console.log(`service ${publicUrl}\n operators ${operatorUrl}/metrics\n`);
+await stopped.promise;
+await app.stop();
+Deno.exit(0);
