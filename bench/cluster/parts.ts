@@ -1,13 +1,11 @@
 import { measureLogBacklog, ROWS_PER_COMMIT } from "./change_log/log_backlog.ts";
-import { startLogged } from "./change_log/logged_copy.ts";
 import { measureLogged } from "./change_log/logged_rounds.ts";
 import { STREAMS } from "./change_log/written_log.ts";
-import { type Place, startCopy } from "./copy.ts";
-import { type Idle, type IdleOptions, measureIdle } from "./idle.ts";
+import { measureIdles } from "./idle.ts";
 import { measureKafkaBacklog } from "./kafka/kafka_backlog.ts";
 import { measureReadable } from "./kafka/readable_rounds.ts";
 import { CONCURRENCY } from "./load.ts";
-import type { Given, Part } from "./part.ts";
+import type { Part } from "./part.ts";
 import { measureReplay } from "./replay.ts";
 import { ofIdles, ofKafkaBacklogs, ofLogBacklogs, ofLogged, ofReadable, ofReplays, ofRounds } from "./results.ts";
 import { measureRounds } from "./rounds.ts";
@@ -37,8 +35,14 @@ export const PARTS: readonly Part[] = [
   {
     name: "idle",
     async measure(given) {
-      const idles = await idleOf(given, { purpose: "idle", start: startCopy });
-      return { ...ofIdles("idleRequests", idles), settings: { idle: idleSetting(idles, given) } };
+      const { nodes } = await given.database();
+      // Past one node of several a driver goes to the others by itself, and nobody would count that.
+      if (nodes > 1) return { figures: {}, rates: {}, settings: { idle: "not measured: there are several nodes" } };
+      const { rounds, idleSeconds } = given.scale;
+      const settings = {
+        idle: `${rounds} times ${idleSeconds} s, two copies side by side, one with ${STREAMS} streams`,
+      };
+      return { ...ofIdles(await measureIdles(given)), settings };
     },
   },
   {
@@ -56,17 +60,6 @@ export const PARTS: readonly Part[] = [
     },
   },
   {
-    name: "change_log_idle",
-    async measure(given) {
-      const start = (place: Place) => startLogged("reads", place);
-      const idles = await idleOf(given, { purpose: "log_idle", start, prepare: makeLog });
-      return {
-        ...ofIdles("logIdle", idles),
-        settings: { change_log_idle: `${STREAMS} streams, ${idleSetting(idles, given)}` },
-      };
-    },
-  },
-  {
     name: "kafka_backlog",
     async measure(given) {
       const settings = { kafka_backlog: `about ${given.scale.unpublishedEvents} events on the embedded store` };
@@ -81,31 +74,3 @@ export const PARTS: readonly Part[] = [
     },
   },
 ];
-
-type IdleKind = {
-  readonly purpose: string;
-  readonly start: IdleOptions["start"];
-  readonly prepare?: (place: Place) => Promise<void>;
-};
-
-/** None where there are several nodes: a driver goes to the others by itself, past who counts. */
-async function idleOf(
-  { database, scale, say }: Given,
-  { purpose, start, prepare = () => Promise.resolve() }: IdleKind,
-): Promise<readonly Idle[]> {
-  const opened = await database();
-  if (opened.nodes > 1) return [];
-  const place = { address: opened.address, keyspace: await opened.migrated(purpose) };
-  await prepare(place);
-  return await measureIdle(place, { start, rounds: scale.rounds, seconds: scale.idleSeconds, say });
-}
-
-function idleSetting(idles: readonly Idle[], { scale }: Given): string {
-  if (idles.length === 0) return "not measured: counted before a single node only";
-  return `${scale.rounds} times ${scale.idleSeconds} s`;
-}
-
-/** A copy that writes the log makes it when it starts. */
-async function makeLog(place: Place): Promise<void> {
-  await using _writing = await startLogged("writes", place);
-}

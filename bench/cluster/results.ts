@@ -2,7 +2,7 @@ import type { Report } from "../report.ts";
 import { percentile } from "../statistics.ts";
 import type { LogBacklog } from "./change_log/log_backlog.ts";
 import type { LoggedRound } from "./change_log/logged_rounds.ts";
-import type { Idle } from "./idle.ts";
+import type { Idle, Idles } from "./idle.ts";
 import type { KafkaBacklog } from "./kafka/kafka_backlog.ts";
 import type { ReadableRound } from "./kafka/readable_rounds.ts";
 import type { Paced } from "./paced.ts";
@@ -45,12 +45,10 @@ export function ofReplays(replays: readonly Replay[]): Results {
   };
 }
 
-export function ofIdles(figure: "idleRequests" | "logIdle", idles: readonly Idle[]): Results {
-  const kinds = [...new Set(idles.flatMap((idle) => [...idle.keys()]))].sort();
-  const name = figure === "logIdle" ? "idle, with a log" : "idle";
+export function ofIdles({ plain, logged }: Idles): Results {
   return {
-    figures: idles.length === 0 ? {} : { [figure]: idles.map(total) },
-    rates: Object.fromEntries(kinds.map((kind) => [`${name}: ${kind}/s`, idles.map((idle) => idle.get(kind) ?? 0)])),
+    figures: { idleRequests: plain.map(total), logIdle: logged.map(total) },
+    rates: { ...idleRates("idle", plain), ...idleRates("idle, with a log", logged) },
   };
 }
 
@@ -111,6 +109,11 @@ function pacedRates(name: string, rounds: readonly Paced[]): Report["rates"] {
     [`${name}: commands/s`]: rounds.map(({ perSecond }) => perSecond),
     [`${name}: followed`]: rounds.map(({ ms }) => ms.length),
   };
+}
+
+function idleRates(name: string, idles: readonly Idle[]): Report["rates"] {
+  const kinds = [...new Set(idles.flatMap((idle) => [...idle.keys()]))].sort();
+  return Object.fromEntries(kinds.map((kind) => [`${name}: ${kind}/s`, idles.map((idle) => idle.get(kind) ?? 0)]));
 }
 
 function total(idle: Idle): number {

@@ -30,9 +30,9 @@ export const FULL: Scale = {
 export const QUICK: Scale = {
   rounds: 3,
   seconds: 2,
-  warmUpSeconds: 2,
+  warmUpSeconds: 1,
   serverWarmUpSeconds: 6,
-  pacedSeconds: 4,
+  pacedSeconds: 3,
   samplesPerSecond: 20,
   streams: 1_000,
   eventsPerStream: 10,
