@@ -23,4 +23,28 @@ export const benchGuards: readonly Guard[] = [
     replace: "",
     test: "tests/cluster/cdc/logged_session_test.ts",
   },
+  {
+    promise: "the next page of the log is asked for while one is worked on",
+    file: "plugins/storage_scylla/ahead.ts",
+    find: `      next = values.next();
+      // Why it fails is told to whoever comes for it, if anybody does.
+      next.catch(() => {});
+      yield value.value;`,
+    replace: "      yield value.value; next = values.next();",
+    test: "plugins/storage_scylla/ahead_test.ts",
+  },
+  {
+    promise: "a page of the log that failed ends nothing when nobody comes for it any more",
+    file: "plugins/storage_scylla/ahead.ts",
+    find: "next.catch(() => {});",
+    replace: "",
+    test: "plugins/storage_scylla/ahead_test.ts",
+  },
+  {
+    promise: "a read of the log that is left is ended",
+    file: "plugins/storage_scylla/ahead.ts",
+    find: "await values.return?.();",
+    replace: "",
+    test: "plugins/storage_scylla/ahead_test.ts",
+  },
 ];
