@@ -41,7 +41,11 @@ async function run({ quick, scylla, only }: Options): Promise<Report> {
   const kafka = once(async () => stack.use(await startKafka()));
   const given: Given = { scale: quick ? QUICK : FULL, database, kafka, say: (line) => console.error(line) };
   const found: Found[] = [];
-  for (const { measure } of parts) found.push(await measure(given));
+  for (const { name, measure } of parts) {
+    const sinceMs = performance.now();
+    found.push(await measure(given));
+    given.say(`${name}: took ${Math.round((performance.now() - sinceMs) / 1000)} s`);
+  }
   const merged = <K extends keyof Found>(key: K): Found[K] => Object.assign({}, ...found.map((part) => part[key]));
   const settings = { ...machine, driver: DRIVER, ...opened[0]?.settings, ...merged("settings") };
   return { at, quick, settings, figures: merged("figures"), rates: merged("rates") };

@@ -1,6 +1,6 @@
 import { measureLogBacklog, ROWS_PER_COMMIT } from "./change_log/log_backlog.ts";
 import { measureLogged } from "./change_log/logged_rounds.ts";
-import { STREAMS } from "./change_log/written_log.ts";
+import { STREAMS } from "./change_log/log.ts";
 import { measureIdles } from "./idle.ts";
 import { measureKafkaBacklog } from "./kafka/kafka_backlog.ts";
 import { measureReadable } from "./kafka/readable_rounds.ts";

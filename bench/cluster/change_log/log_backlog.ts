@@ -1,12 +1,11 @@
 import { databaseConfig, openDatabase } from "../../../plugins/storage_scylla/database.ts";
 import { systemRuntime } from "../../../plugins/runtime/mod.ts";
-import { writtenLayout } from "../../../tests/cluster/cdc/log_tables.ts";
 import { Child, V8_FLAGS } from "../../../tasks/child.ts";
 import type { Place } from "../copy.ts";
 import type { Given } from "../part.ts";
 import { startRaw } from "../raw.ts";
 import { opening } from "../raw_commits.ts";
-import { beginLog } from "./written_log.ts";
+import { openLog } from "./log.ts";
 
 /** Rows a second. */
 export type LogBacklog = { readonly perSecond: number; readonly rawPerSecond: number };
@@ -36,20 +35,20 @@ export async function measureLogBacklog({ database, scale, say }: Given): Promis
   return found;
 }
 
-/** By the tests' writer, in this process: nothing is measured meanwhile. */
+/** In this process: nothing is measured meanwhile. */
 async function writeLog({ address, keyspace }: Place, commits: number): Promise<void> {
   const config = databaseConfig.parse({ SCYLLA_NODES: address, SCYLLA_KEYSPACE: keyspace });
-  const { session } = await openDatabase(config, { runtime: systemRuntime });
-  const writer = await beginLog(session, writtenLayout(keyspace, "tablets"));
+  const database = await openDatabase(config, { runtime: systemRuntime });
+  const log = await openLog(database, keyspace);
   let next = 0;
   const worker = async () => {
     while (next < commits) {
       const stream = { aggregateType: "account", aggregateId: `logged-${next++}` };
-      await writer.log(opening(stream, crypto.randomUUID()));
+      await log(opening(stream, crypto.randomUUID()));
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-  await session.close();
+  await database.session.close();
 }
 
 async function rawRead({ address, keyspace }: Place, expected: number): Promise<number> {

@@ -1,9 +1,8 @@
 import type { Log } from "../../../core/ports/telemetry.ts";
 import { systemRuntime } from "../../../plugins/runtime/mod.ts";
 import { CdcFeed } from "../../../plugins/storage_scylla/cdc/cdc_feed.ts";
-import { openDriverSession } from "../../../plugins/storage_scylla/driver_session.ts";
-import { LAYOUT } from "../../../plugins/storage_scylla/partitions.ts";
-import { writtenLayout } from "../../../tests/cluster/cdc/log_tables.ts";
+import { databaseConfig, openDatabase } from "../../../plugins/storage_scylla/database.ts";
+import { layoutOf } from "./log.ts";
 
 /** The service's reader of the log, as in a copy that was paused since a moment and now goes on: until it has all. */
 const [address = "", keyspace = "", pausedSinceMs = "", expected = ""] = Deno.args;
@@ -11,11 +10,13 @@ const silent = () => {};
 const warn = (message: string, fields?: unknown) => console.error(message, fields);
 const log: Log = { debug: silent, info: silent, warn, error: warn };
 
-const session = await openDriverSession({ contactPoints: [address], homeDc: "datacenter1", keyspace });
+const config = databaseConfig.parse({ SCYLLA_NODES: address, SCYLLA_KEYSPACE: keyspace });
+const database = await openDatabase(config, { runtime: systemRuntime });
+const { session, layout: { slices } } = database;
 let isPaused = true;
 const clock = { nowMs: () => isPaused ? Number(pausedSinceMs) : Date.now() };
-const layout = writtenLayout(keyspace, "tablets");
-const feed = new CdcFeed({ session, runtime: systemRuntime, log, clock, layout, slices: LAYOUT.slices });
+const layout = layoutOf(database, keyspace);
+const feed = new CdcFeed({ session, runtime: systemRuntime, log, clock, layout, slices });
 
 const all = Promise.withResolvers<void>();
 let events = 0;
@@ -24,7 +25,7 @@ feed.start((told) => {
   if (events >= Number(expected)) all.resolve();
 });
 const sinceMs = performance.now();
-feed.follow(Array.from({ length: LAYOUT.slices }, (_, slice) => slice));
+feed.follow(Array.from({ length: slices }, (_, slice) => slice));
 isPaused = false;
 await all.promise;
 console.log(`read all in ${Math.round(performance.now() - sinceMs)} ms`);
