@@ -16,6 +16,9 @@ async function loadAccounts(url: string, seconds: number): Promise<Load> {
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   const { requests, durationUs, refused, broken, p50Us, p99Us } = JSON.parse(/RESULT (.*)/.exec(text)?.[1] ?? "{}");
   if (requests === undefined) throw new Error(`expected a result of wrk, found:\n${text}`);
+  if (requests === 0) {
+    throw new Error(`expected accounts to be opened in ${seconds} s, found none: wait until this machine is less busy`);
+  }
   if (broken + refused > 0) {
     throw new Error(
       `expected every account to be opened, found ${refused} refused and ${broken} broken of ${requests}`,
