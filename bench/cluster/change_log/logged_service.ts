@@ -1,11 +1,15 @@
 import { startApp } from "../../../core/engine/app.ts";
 import { kernel } from "../../../core/engine/kernel.ts";
 import cdcStreamer from "../../../plugins/cdc_streamer/mod.ts";
+import handlers from "../../../plugins/handlers/mod.ts";
 import http, { httpRef } from "../../../plugins/http/mod.ts";
 import logging from "../../../plugins/logging/mod.ts";
 import metrics from "../../../plugins/metrics/mod.ts";
+import operations from "../../../plugins/operations/mod.ts";
 import { discoverModules, modulesDirectory } from "../../../plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "../../../plugins/runtime/mod.ts";
+import tracing from "../../../plugins/tracing/mod.ts";
+import webhook from "../../../plugins/webhook/mod.ts";
 import { loggedStorage } from "./logged_storage.ts";
 
 /** The service as `main.ts` puts it together, but for where its log of changes is kept. */
@@ -15,7 +19,9 @@ Deno.addSignalListener("SIGTERM", () => stopped.resolve());
 
 const environment = Deno.env.toObject();
 const modules = await discoverModules(modulesDirectory(environment));
-const plugins = [logging, metrics, loggedStorage, kernel(modules), cdcStreamer, http];
+const watching = [logging, metrics, tracing];
+const outside = [webhook, handlers];
+const plugins = [...watching, loggedStorage, kernel(modules), ...outside, cdcStreamer, operations, http];
 const app = await startApp({ plugins, environment, runtime: systemRuntime, signal: stopping.signal });
 const { publicUrl, operatorUrl } = app.service(httpRef);
 console.log(`service ${publicUrl}\n operators ${operatorUrl}/metrics\n`);
