@@ -2,6 +2,7 @@ import type { Log } from "../../../core/ports/telemetry.ts";
 import { systemRuntime } from "../../../plugins/runtime/mod.ts";
 import { CdcFeed } from "../../../plugins/storage_scylla/cdc/cdc_feed.ts";
 import { databaseConfig, openDatabase } from "../../../plugins/storage_scylla/database.ts";
+import { openBranch } from "../../../tests/contract/surroundings.ts";
 import { layoutOf } from "./log.ts";
 
 /** The service's reader of the log, as in a copy that was paused since a moment and now goes on: until it has all. */
@@ -16,7 +17,8 @@ const { session, layout: { slices } } = database;
 let isPaused = true;
 const clock = { nowMs: () => isPaused ? Number(pausedSinceMs) : Date.now() };
 const layout = layoutOf(database, keyspace);
-const feed = new CdcFeed({ session, runtime: systemRuntime, log, clock, layout, slices });
+const branch = openBranch({ runtime: systemRuntime, log });
+const feed = new CdcFeed({ session, runtime: systemRuntime, log, branch, clock, layout, slices });
 
 const all = Promise.withResolvers<void>();
 let events = 0;

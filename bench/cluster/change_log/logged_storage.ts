@@ -10,14 +10,14 @@ import { layoutOf, withLog } from "./log.ts";
  */
 export const loggedStorage = definePlugin({
   ...storageScylla,
-  async start({ services, config }) {
+  async start({ services: { supervision, ...services }, config }) {
     const database = await openDatabase(config, services);
     const keyspace = config.SCYLLA_KEYSPACE;
     const streams = config.ROLES.includes("stream");
     const session = streams ? database.session : await withLog(database, keyspace);
     const { store, source, health, close, ...others } = await openStorage({
       ...{ ...database, session, changeLog: layoutOf(database, keyspace), streams },
-      ...services,
+      ...{ ...services, branch: supervision.branch(storageScylla.name) },
     });
     const { readModels, snapshots, checkpoints, streamList } = others;
     return {

@@ -8,6 +8,7 @@ import { partitionOf } from "../../../plugins/broker_kafka/partitions.ts";
 import { discoverModules, modulesDirectory } from "../../../plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "../../../plugins/runtime/mod.ts";
 import { openStorage } from "../../../plugins/storage_sqlite/storage.ts";
+import { openBranch } from "../../../tests/contract/surroundings.ts";
 
 /**
  * A bare client that sends what the service publishes of a data directory, in the same batches: a page of events cut by
@@ -42,7 +43,9 @@ async function openPlatformatic(): Promise<Send> {
 const topics = topicsOf(createRegistry(await discoverModules(modulesDirectory({}))), { source: "/annals" });
 const silent = () => {};
 const log = { debug: silent, info: silent, warn: silent, error: silent };
-const storage = await openStorage(directory, { log, runtime: systemRuntime });
+const storage = await openStorage(directory, {
+  ...{ log, runtime: systemRuntime, branch: openBranch({ runtime: systemRuntime, log }) },
+});
 const send = await (client === "platformatic" ? openPlatformatic() : openKafkajs());
 const eventTypes = new Set([...topics.values()].flatMap((each) => [...each.eventTypes]));
 const pages = storage.source.changes({
