@@ -26,6 +26,19 @@ export const FIGURES = {
   visibleP99: { name: "the same, p99", unit: "ms", better: "less", floor: 1_000, aim: 300 },
   clusterReplay: { name: "events/s replayed from CQL / raw scan and upsert's", better: "more", floor: 0.4, aim: 0.7 },
   idleRequests: { name: "requests/s of an idle copy at the database", better: "less", floor: 200, aim: 50 },
+  loggedP50: { name: "acknowledged to visible, by the log, p50", unit: "ms", better: "less", floor: 150, aim: 60 },
+  loggedP99: { name: "the same, p99", unit: "ms", better: "less", floor: 1_000, aim: 300 },
+  logBacklog: { name: "rows/s of a backlog of the log / raw paged read's", better: "more", floor: 0.5, aim: 0.8 },
+  logIdle: { name: "requests/s of an idle copy, log of 16 streams", better: "less", floor: 200, aim: 50 },
+  kafkajsBacklog: { name: "events/s published by kafkajs / raw client's", better: "more", floor: 0.6, aim: 0.9 },
+  platformaticBacklog: {
+    name: "events/s published by platformatic / raw client's",
+    better: "more",
+    floor: 0.6,
+    aim: 0.9,
+  },
+  readableP50: { name: "acknowledged to readable in Kafka, p50", unit: "ms", better: "less", floor: 150, aim: 60 },
+  readableP99: { name: "the same, p99", unit: "ms", better: "less", floor: 1_000, aim: 300 },
 } as const satisfies Record<string, Figure>;
 
 export type FigureName = keyof typeof FIGURES;

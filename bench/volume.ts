@@ -38,12 +38,17 @@ async function fill(directory: string, commands: number, say: (line: string) => 
   return late - early;
 }
 
-async function memoryAfter(service: Service, commands: number): Promise<number> {
+/** Deposits until so many events were stored or a few more; the accounts are open. */
+export async function untilAppended(service: Service, events: number): Promise<void> {
   for (;;) {
-    const left = commands - (await Metrics.of(service)).total("events_appended_total");
-    if (left <= 0) break;
+    const left = events - (await Metrics.of(service)).total("events_appended_total");
+    if (left <= 0) return;
     await load(service.url, { kind: "deposit", connections: CONNECTIONS, seconds: left > 100_000 ? 4 : 1 });
   }
+}
+
+async function memoryAfter(service: Service, commands: number): Promise<number> {
+  await untilAppended(service, commands);
   await whenCaughtUp(service);
   return await residentMegabytes(service.pid);
 }

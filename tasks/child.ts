@@ -74,15 +74,17 @@ export type ServiceOptions = {
   readonly environment?: Readonly<Record<string, string>>;
   /** `start` when left out. */
   readonly task?: "start" | "start:cluster";
+  /** A program that puts the service together otherwise; `main.ts` when left out. */
+  readonly main?: string;
 };
 
 /** Starts the service by the flags of its task, on free ports of loopback and on a directory below `data/`. */
 export async function startService(
   directory: string,
-  { flags = [], environment = {}, task = "start" }: ServiceOptions = {},
+  { flags = [], environment = {}, task = "start", main = "main.ts" }: ServiceOptions = {},
 ): Promise<Service> {
   const child = await Child.start({
-    args: ["run", ...flags, ...argsOf(task)],
+    args: ["run", ...flags, ...argsOf(task).slice(0, -1), main],
     environment: { ...ALONE, DATA_DIR: directory, ...environment },
     ready: /service +(http:\S+)\n +operators +(http:\S+)\/metrics\n/,
   });

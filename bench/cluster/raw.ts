@@ -10,6 +10,8 @@ export type Raw = AsyncDisposable & {
   seed(shape: { readonly streams: number; readonly events: number }): Promise<void>;
   /** Reads all events, a page at a time, and writes their documents. */
   scan(): Promise<{ readonly events: number; readonly perSecond: number }>;
+  /** Reads the log of changes that stands beside the events, a page at a time. */
+  readLog(): Promise<{ readonly rows: number; readonly perSecond: number }>;
 };
 
 /** Started with the engine's settings of the service. */
@@ -29,6 +31,7 @@ export async function startRaw(address: string, keyspace: string): Promise<Raw> 
     commits: (seconds) => ask("/commits", { concurrency: CONCURRENCY, seconds }),
     seed: (shape) => ask("/seed", shape),
     scan: () => ask("/scan"),
+    readLog: () => ask("/log"),
     [Symbol.asyncDispose]: () => child.end(),
   };
 }

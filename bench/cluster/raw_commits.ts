@@ -1,6 +1,7 @@
 import type { Client } from "cassandra-driver";
-import type { NewEvent } from "../../core/ports/event_store.ts";
+import type { NewEvent, Stream } from "../../core/ports/event_store.ts";
 import { insertEvent } from "../../plugins/storage_scylla/event_rows.ts";
+import type { Statement } from "../../plugins/storage_scylla/session.ts";
 import { LAYOUT, sliceOf } from "../../plugins/storage_scylla/partitions.ts";
 import { percentile } from "../statistics.ts";
 import { inParallel } from "./raw_client.ts";
@@ -33,12 +34,18 @@ async function commit(client: Client): Promise<void> {
   const slice = sliceOf(stream, LAYOUT.slices);
   const place = [slice, BigInt(Math.floor(at / MINUTE_MS)), new Date(at), commitId];
   await client.execute(ANNOUNCE, [...place, aggregateType, aggregateId, 0, 0n, null, 1, null], PREPARED);
-  const insert = insertEvent({ stream, bucket: 0, commitId, sequenceNumber: 1 }, opened());
-  const { rows: [row] } = await client.batch([
-    { query: MOVE, params: [1n, aggregateType, aggregateId, 0, null, null] },
-    { query: insert.cql, params: [...insert.values] },
-  ], { prepare: true, logged: false });
+  const batch = opening(stream, commitId).map(({ cql, values }) => ({ query: cql, params: [...values] }));
+  const { rows: [row] } = await client.batch(batch, { prepare: true, logged: false });
   if (row?.get("[applied]") !== true) throw new Error(`expected a commit to be applied, found ${JSON.stringify(row)}`);
+}
+
+/** The conditional batch that opens an account. */
+export function opening(stream: Stream, commitId: string): readonly Statement[] {
+  const { aggregateType, aggregateId } = stream;
+  return [
+    { cql: MOVE, values: [1n, aggregateType, aggregateId, 0, null, null] },
+    insertEvent({ stream, bucket: 0, commitId, sequenceNumber: 1 }, opened()),
+  ];
 }
 
 /** Streams of accounts that were stored long ago: nothing announces them any more. */

@@ -1,6 +1,7 @@
 import { Client } from "cassandra-driver";
 import { clientOptions } from "./raw_client.ts";
 import { commits, seed } from "./raw_commits.ts";
+import { readLog } from "./raw_log.ts";
 import { scan } from "./raw_scan.ts";
 
 /** The database's driver with hardly anything around it: the measure of all ratios. It works when asked by HTTP. */
@@ -12,6 +13,7 @@ const works: Readonly<Record<string, (numbers: (name: string) => number) => Prom
   "/commits": (of) => commits(client, { concurrency: of("concurrency"), seconds: of("seconds") }),
   "/seed": (of) => seed(client, { streams: of("streams"), events: of("events") }),
   "/scan": () => scan(client),
+  "/log": () => readLog(client),
 };
 
 Deno.serve({

@@ -1,6 +1,6 @@
 import { scratchDirectory, type Service } from "../../tasks/child.ts";
 import { Metrics } from "../metrics.ts";
-import { handledBy, startCopy } from "./copy.ts";
+import { drained, startCopy } from "./copy.ts";
 import type { BenchDatabase } from "./database.ts";
 import { type Raw, startRaw } from "./raw.ts";
 
@@ -13,8 +13,6 @@ export type ReplayOptions = {
 
 export type Replay = { readonly perSecond: number; readonly rawPerSecond: number };
 
-const POLL_MS = 50;
-const WITHIN_MS = 180_000;
 const MODULES = ["account", "customer", "order"];
 
 /**
@@ -84,24 +82,10 @@ type Shape = {
   readonly last: string;
 };
 
-/** Events a second between the first reading that shows any and the one that shows all. */
 async function replayed(copy: Service, { version, events, eventsPerStream, last }: Shape): Promise<number> {
-  const subscription = `account_balances_v${version}`;
-  const sinceMs = performance.now();
-  let first: { readonly handled: number; readonly atMs: number } | undefined;
-  for (;;) {
-    const handled = await handledBy(copy, subscription);
-    const atMs = performance.now();
-    if (handled > 0) first ??= { handled, atMs };
-    if (first !== undefined && handled >= events && (await Metrics.of(copy)).isCaughtUp) {
-      await requireShown(copy, last, eventsPerStream);
-      return (events - first.handled) / (atMs - first.atMs) * 1000;
-    }
-    if (atMs - sinceMs > WITHIN_MS) {
-      throw new Error(`expected ${subscription} to handle ${events} events in ${WITHIN_MS} ms, found ${handled}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+  const perSecond = await drained(copy, { subscription: `account_balances_v${version}`, events });
+  await requireShown(copy, last, eventsPerStream);
+  return perSecond;
 }
 
 async function requireShown({ url }: Service, id: string, version: number): Promise<void> {

@@ -1,12 +1,11 @@
-import type { Service } from "../../tasks/child.ts";
 import type { Load } from "../load.ts";
-import { Metrics } from "../metrics.ts";
 import { percentile } from "../statistics.ts";
-import { startCopy, whenProjected } from "./copy.ts";
+import { type Place, startCopy } from "./copy.ts";
 import type { BenchDatabase } from "./database.ts";
-import { CONCURRENCY, loadAccounts } from "./load.ts";
+import { loadCopy, type Loaded } from "./load.ts";
+import { measurePaced, type Paced } from "./paced.ts";
 import { type Raw, startRaw } from "./raw.ts";
-import { measureVisible, type Visible } from "./visible.ts";
+import { whenVisible } from "./visible.ts";
 
 export type RoundsOptions = {
   readonly rounds: number;
@@ -25,11 +24,12 @@ export type RoundsOptions = {
  */
 export type Round = {
   readonly raw: readonly [before: Load, after: Load];
-  readonly service: Load & { readonly caughtUpMs: number };
-  readonly visible: Visible;
+  readonly service: Loaded;
+  readonly visible: Paced;
 };
 
-const QUARTER = 0.25;
+/** The load at which it is measured how long after its answer a command is seen. */
+export const QUARTER = 0.25;
 
 export async function measureRounds(database: BenchDatabase, options: RoundsOptions): Promise<readonly Round[]> {
   await using raw = await startRaw(database.address, await database.migrated("raw"));
@@ -54,29 +54,16 @@ async function measureRound(
 }
 
 async function measureCopy(
-  place: { readonly address: string; readonly keyspace: string },
+  place: Place,
   { seconds, warmUpSeconds, pacedSeconds, samplesPerSecond }: RoundsOptions,
 ): Promise<Pick<Round, "service" | "visible">> {
   await using copy = await startCopy(place);
-  await loadCopy(copy, warmUpSeconds);
-  const service = await loadCopy(copy, seconds);
+  await loadCopy({ appendedBy: copy }, warmUpSeconds);
+  const service = await loadCopy({ appendedBy: copy }, seconds);
   const perSecond = service.perSecond * QUARTER;
-  const visible = await measureVisible(copy, { perSecond, seconds: pacedSeconds, samplesPerSecond });
+  const follow = (id: string) => whenVisible(copy, id);
+  const visible = await measurePaced(copy, { perSecond, seconds: pacedSeconds, samplesPerSecond, follow });
   return { service, visible };
-}
-
-/** Loads it fully and waits until its view shows everything: what is measured next has the machine for itself. */
-async function loadCopy(copy: Service, seconds: number): Promise<Round["service"]> {
-  const appended = async () => (await Metrics.of(copy)).total("events_appended_total");
-  const before = await appended();
-  const load = await loadAccounts(copy.url, seconds);
-  const { afterMs: caughtUpMs } = await whenProjected(copy);
-  const stored = await appended() - before;
-  // One may be on its way on each connection when a load ends.
-  if (stored < load.requests || stored > load.requests + 2 * CONCURRENCY) {
-    throw new Error(`expected an event for each of ${load.requests} commands, found ${stored}`);
-  }
-  return { ...load, caughtUpMs };
 }
 
 /** Commits a second of the raw driver in a round. */

@@ -1,5 +1,6 @@
 import { auditGuards } from "./audit_guards.ts";
 import { backupGuards } from "./backup_guards.ts";
+import { benchGuards } from "./bench_guards.ts";
 import { changeLogGuards } from "./change_log_guards.ts";
 import { clusterGuards } from "./cluster_guards.ts";
 import { deadLetterGuards } from "./dead_letter_guards.ts";
@@ -16,6 +17,7 @@ export const allGuards: readonly Guard[] = [
   guards,
   auditGuards,
   backupGuards,
+  benchGuards,
   changeLogGuards,
   clusterGuards,
   deadLetterGuards,

@@ -33,7 +33,7 @@ export const changeLogGuards: readonly Guard[] = [
   {
     promise: "a row of the log is told once, however often it is read",
     file: "plugins/storage_scylla/cdc/log_page.ts",
-    find: "if (this.#keys.has(key)) return false;",
+    find: "if (this.#keys.get(key) === true) return false;",
     replace: "",
     test: "plugins/storage_scylla/cdc/log_page_test.ts",
   },

@@ -1,7 +1,8 @@
 import { type Stream, streamKey } from "../../../core/ports/event_store.ts";
+import { Recent } from "./recent.ts";
 
 const MAX_EXPECTED = 2_000;
-const MAX_SHOWN = 10_000;
+const SHOWN = 10_000;
 
 type Expected = { readonly through: number; readonly dueMs: number };
 
@@ -13,7 +14,7 @@ export class Comparison {
   readonly #graceMs: number;
   readonly #expected = new Map<string, Expected>();
   /** How far the log has shown the streams it showed last. */
-  readonly #shown = new Map<string, number>();
+  readonly #shown = new Recent<number>(SHOWN);
 
   constructor(graceMs: number) {
     this.#graceMs = graceMs;
@@ -22,9 +23,7 @@ export class Comparison {
   show(stream: Stream, through: number): void {
     const key = streamKey(stream);
     const before = this.#shown.get(key) ?? 0;
-    this.#shown.delete(key);
     this.#shown.set(key, Math.max(before, through));
-    dropBeyond(this.#shown, MAX_SHOWN);
     const expected = this.#expected.get(key);
     if (expected !== undefined && expected.through <= Math.max(before, through)) this.#expected.delete(key);
   }

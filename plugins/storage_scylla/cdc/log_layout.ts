@@ -75,7 +75,8 @@ export type LogRange = {
   readonly toMs?: number | undefined;
 };
 
-const LOG_COLUMNS = `"cdc$stream_id", "cdc$time", "cdc$operation", "cdc$end_of_batch", ${EVENT_COLUMNS}`;
+/** What is read of a row: its place, and all of its event. */
+export const LOG_COLUMNS = `"cdc$stream_id", "cdc$time", "cdc$operation", "cdc$end_of_batch", ${EVENT_COLUMNS}`;
 
 /** Columns are named, so one that a newer deploy has added changes nothing. */
 export function readLog({ log, bypassesCache }: LogLayout, { streams, fromMs, toMs }: LogRange): Statement {

@@ -1,5 +1,6 @@
 import { type RecordedEvent, type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import type { CqlRow } from "../session.ts";
+import { Recent } from "./recent.ts";
 import { type Entry, entryOf, groupOf, isEndOfGroup, timeOf } from "./log_row.ts";
 
 /** What some rows of the log say of one stream: that it holds events up to `through`, and some of them in order. */
@@ -87,21 +88,16 @@ export class LogPages {
 }
 
 /** Looks overlap, so that most rows are read more than once. */
-const MAX_SEEN = 50_000;
+const SEEN = 50_000;
 
 /** What was said last. */
 export class Seen {
-  readonly #keys = new Set<string>();
+  readonly #keys = new Recent<true>(SEEN);
 
   /** False when it is in here. */
   add(key: string): boolean {
-    if (this.#keys.has(key)) return false;
-    this.#keys.add(key);
-    if (this.#keys.size <= MAX_SEEN) return true;
-    for (const first of this.#keys) {
-      this.#keys.delete(first);
-      break;
-    }
+    if (this.#keys.get(key) === true) return false;
+    this.#keys.set(key, true);
     return true;
   }
 }

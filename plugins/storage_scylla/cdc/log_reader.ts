@@ -1,4 +1,5 @@
 import type { Runtime } from "../../../core/ports/runtime.ts";
+import { ahead } from "../ahead.ts";
 import { CqlError, type CqlRow, type CqlSession } from "../session.ts";
 import { type LogLayout, readLog } from "./log_layout.ts";
 import { hexOf } from "./log_row.ts";
@@ -98,7 +99,7 @@ export class LogReader {
     const toMs = isBehind ? placeMs + times.windowMs : undefined;
     let found = 0;
     const range = readLog(layout, { streams: this.#streams, fromMs, toMs });
-    for await (const rows of session.pages(range, { pageSize: PAGE_ROWS })) {
+    for await (const rows of ahead(session.pages(range, { pageSize: PAGE_ROWS }))) {
       if (signal.aborted) return { found, isBehind };
       found += take(rows);
     }

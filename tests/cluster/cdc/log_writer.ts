@@ -54,12 +54,13 @@ export class LogWriter {
     return set;
   }
 
-  /** Logs a conditional write that was applied. */
-  log(statements: readonly Statement[]): void {
+  /** Logs a conditional write that was applied, and resolves once it is there. Nobody has to wait for that. */
+  log(statements: readonly Statement[]): Promise<void> {
     const { chance, fateOf = () => ({}) } = this.#parts;
     const writing = this.#write(rowsOf(statements), fateOf(chance));
     this.#writing.add(writing);
     writing.finally(() => this.#writing.delete(writing)).catch(() => {});
+    return writing;
   }
 
   /** Logs rows that no commit makes. */

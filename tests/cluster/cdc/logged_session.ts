@@ -1,25 +1,33 @@
 import type { CqlRow, CqlSession, Statement } from "../../../plugins/storage_scylla/session.ts";
-import type { LogWriter } from "./log_writer.ts";
 
 const WRITES = /^(INSERT INTO|UPDATE|DELETE\b.* FROM) event_store\b/;
 
-/** The session, with a log of what it writes: only what a condition has let through, as ScyllaDB does it. */
-export function loggedBy(writer: Pick<LogWriter, "log">, session: CqlSession): CqlSession {
-  const answered = (statements: readonly Statement[], [row]: readonly CqlRow[]) => {
+/**
+ * The session, with a log of what it writes: only what a condition has let through, as ScyllaDB does it. `waits`:
+ * nothing is answered before the log has it.
+ */
+export function loggedBy(
+  writer: { log(statements: readonly Statement[]): Promise<void> | void },
+  session: CqlSession,
+  { waits = false }: { readonly waits?: boolean } = {},
+): CqlSession {
+  const answered = async (statements: readonly Statement[], [row]: readonly CqlRow[]) => {
     if (!statements.some(({ cql }) => WRITES.test(cql))) return;
     requireConditional(statements);
-    if (row?.["[applied]"] === true) writer.log(statements);
+    if (row?.["[applied]"] !== true) return;
+    const logged = writer.log(statements);
+    if (waits) await logged;
   };
   return {
     ...session,
     async execute(statement, options) {
       const rows = await session.execute(statement, options);
-      answered([statement], rows);
+      await answered([statement], rows);
       return rows;
     },
     async batch(statements) {
       const rows = await session.batch(statements);
-      answered(statements, rows);
+      await answered(statements, rows);
       return rows;
     },
   };
