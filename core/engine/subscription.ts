@@ -154,7 +154,7 @@ export class Subscription {
         const due = this.#parking.due();
         if (due !== undefined) await catchUp(due, this.#redelivery);
         rest();
-        const page = await this.#firstOf(next, signal);
+        const page = await this.#firstOf(next);
         beat();
         if (page === "look again") continue;
         if (page.done) return;
@@ -185,15 +185,15 @@ export class Subscription {
     return "go on";
   }
 
-  /** The next page, or that something else has to be done first: neither waits for long for the other. */
-  async #firstOf(next: Promise<IteratorResult<Changes>>, signal: AbortSignal) {
+  /** The next page, which ends when the subscription is to end, or that something else has to be done first. */
+  async #firstOf(next: Promise<IteratorResult<Changes>>) {
     const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
+    const { signal } = over;
     const waits: Promise<IteratorResult<Changes> | "look again">[] = [next];
-    waits.push(this.#parts.requests.changed(either).then(() => "look again"));
+    waits.push(this.#parts.requests.changed(signal).then(() => "look again"));
     const isDoubtful = this.#waitingFor !== undefined;
     const waitMs = Math.min(this.#parking.waitMs(), isDoubtful ? QUIET_MS : Infinity);
-    if (waitMs < Infinity) waits.push(this.#parts.runtime.sleep(waitMs, { signal: either }).then(() => "look again"));
+    if (waitMs < Infinity) waits.push(this.#parts.runtime.sleep(waitMs, { signal }).then(() => "look again"));
     for (const each of waits) each.catch(() => {});
     try {
       const first = await Promise.race(waits);
