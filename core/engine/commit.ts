@@ -31,7 +31,7 @@ export type Waiting = {
 
 const MAX_ATTEMPTS = 8;
 /** Doubled with each attempt, by chance up to all of it: those who compete for a stream get out of step. */
-const FIRST_PAUSE_MS = 4;
+const FIRST_PAUSE_MS = 8;
 /** Where others append, too, a keyed command is not begun later: it may have been sent again, and answered there. */
 const KEYED_WITHIN_MS = 10_000;
 
@@ -66,8 +66,9 @@ export async function commitTogether(parts: CommandBusParts, key: string, batch:
       return batch.length;
     }
     parts.metrics.conflict();
-    if (!parts.store.soleWriter) await parts.runtime.sleep(FIRST_PAUSE_MS * 2 ** attempt * parts.runtime.random());
     attempt += 1;
+    if (parts.store.soleWriter || attempt > MAX_ATTEMPTS) continue;
+    await parts.runtime.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 2) * parts.runtime.random());
   }
   for (const waiting of batch) {
     // A conflict would say that a keyed command was not done, and an earlier attempt at it may still succeed.

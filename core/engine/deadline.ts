@@ -4,7 +4,7 @@ import type { Runtime } from "../ports/runtime.ts";
 const STOP_TIMEOUT_MS = 8_000;
 const LAST_MOMENT_MS = 1_000;
 
-/** The time a stop has, for all plugins together. `late` aborts when time is short, and rejects when it is over. */
+/** The time a stop has, for all plugins together. `late` aborts when it is short, `over` rejects when it is gone. */
 export type Deadline = { readonly late: AbortSignal; readonly over: Promise<never>; readonly done: () => void };
 
 export function beginDeadline(runtime: Runtime): Deadline {

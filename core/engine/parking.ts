@@ -11,7 +11,9 @@ export const MAX_PARKED = 10_000;
  * A parked aggregate as it is stored, what is to be tried, which an operator may have changed, and when that is due on
  * the monotonic clock: never, once it is given up.
  */
-type Held = { readonly parked: Parked; readonly toTry: Parked; readonly dueMs: number };
+type Held = { readonly parked: Parked; readonly toTry: Parked; readonly dueMs: number; readonly redrive?: Before };
+/** What would be tried, and when, if there were no redrive. */
+type Before = Pick<Held, "toTry" | "dueMs">;
 
 /** The aggregates one subscription keeps back, and when each is to be tried again. */
 export class Parking {
@@ -55,8 +57,9 @@ export class Parking {
     if (event.sequenceNumber <= parked.through) return undefined;
     const through = event.sequenceNumber;
     const shown = { ...parked, through };
-    const { toTry = shown, dueMs = Infinity } = this.#held.get(streamKey(parked)) ?? {};
-    this.#held.set(streamKey(parked), { parked: shown, toTry: { ...toTry, through }, dueMs });
+    const { toTry = shown, dueMs = Infinity, redrive } = this.#held.get(streamKey(parked)) ?? {};
+    const before = redrive && { redrive: { ...redrive, toTry: { ...redrive.toTry, through } } };
+    this.#held.set(streamKey(parked), { parked: shown, toTry: { ...toTry, through }, dueMs, ...before });
     return shown;
   }
 
@@ -66,27 +69,33 @@ export class Parking {
 
   /**
    * Makes what operators ask for due, each request once: a skip at once, a redrive's aggregates one after the other, at
-   * its rate, the longest waiting first.
+   * its rate, the longest waiting first. What a redrive that is over or cancelled had made due waits as before.
    */
   obey({ skips, redrive }: Orders): void {
+    for (const [key, held] of this.#held) {
+      if (held.redrive !== undefined) this.#held.set(key, { parked: held.parked, ...held.redrive });
+    }
     for (const { toTry } of [...this.#held.values()]) {
       const skip = skips.get(streamKey(toTry));
       if (skip === undefined || skip.from !== toTry.from || toTry.request >= skip.number) continue;
-      this.#makeDue({ ...toTry, from: toTry.from + 1, request: skip.number }, 0);
+      const { parked = toTry } = this.#held.get(streamKey(toTry)) ?? {};
+      const next = { ...toTry, from: toTry.from + 1, request: skip.number };
+      this.#held.set(streamKey(toTry), { parked, ...this.#again(next, 0) });
     }
     if (redrive === null) return;
     const { number, filter, perSecond } = redrive;
-    const toTry = [...this.#held.values()].map((held) => held.toTry);
-    const asked = toTry.filter((each) => each.request < number && matches(filter, each));
-    const inOrder = asked.toSorted((a, b) => a.firstFailedAt < b.firstFailedAt ? -1 : 1);
-    for (const [at, each] of inOrder.entries()) this.#makeDue({ ...each, request: number }, at * 1000 / perSecond);
+    const asked = [...this.#held.values()].filter(({ toTry: each }) => each.request < number && matches(filter, each));
+    const inOrder = asked.toSorted((a, b) => a.toTry.firstFailedAt < b.toTry.firstFailedAt ? -1 : 1);
+    for (const [at, { parked, toTry, dueMs }] of inOrder.entries()) {
+      const next = this.#again({ ...toTry, request: number }, at * 1000 / perSecond);
+      this.#held.set(streamKey(parked), { parked, ...next, redrive: { toTry, dueMs } });
+    }
   }
 
-  #makeDue(next: Parked, afterMs: number): void {
-    const key = streamKey(next);
-    const { parked = next } = this.#held.get(key) ?? {};
+  /** With all its tries, after a while. */
+  #again(next: Parked, afterMs: number): Before {
     const dueMs = this.#runtime.monotonicMs() + afterMs;
-    this.#held.set(key, { parked, toTry: { ...next, attempts: 0, givenUp: false }, dueMs });
+    return { toTry: { ...next, attempts: 0, givenUp: false }, dueMs };
   }
 
   /** How long until the next try is due; 0 when one is, Infinity when none will be. */

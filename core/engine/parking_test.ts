@@ -38,6 +38,20 @@ describe("what operators ask of parked aggregates", () => {
     assertEquals(tried, [["a", 0, 4], ["b", 0, 4], ["c", 0, 4]]);
   });
 
+  it("is not done any more once it is cancelled, nor twice as often for being asked twice", async () => {
+    const { runtime, parking } = openParking("a", "b");
+    parking.obey(redrive(4, 0.1));
+    parking.obey(redrive(4, 0.1));
+    const first = parking.due();
+    assertEquals([first?.aggregateId, parking.waitMs()], ["a", 0]);
+    if (first !== undefined) parking.hold({ ...first, attempts: 3, givenUp: true });
+    assertEquals(parking.waitMs(), 10_000);
+    parking.obey({ ...NOTHING, number: 5 });
+    assertEquals(parking.waitMs(), Infinity);
+    await runtime.advance(60_000);
+    assertEquals(parking.due(), undefined);
+  });
+
   it("is not asked again of what was tried for that request", () => {
     const { parking } = openParking("a");
     parking.obey(redrive(4, 2));

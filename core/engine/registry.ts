@@ -54,7 +54,11 @@ export function parseEvent(served: Served, message: Message): Message {
   return schema.parse(message);
 }
 
-const RESERVED_PATHS = new Set(["views", "topics", "docs", "problems", "livez", "readyz", "metrics"]);
+const RESERVED_PATHS = new Set([
+  ...["views", "topics", "docs", "problems", "livez", "readyz"],
+  // The operator's door's own.
+  ...["metrics", "health", "operations"],
+]);
 const RESERVED_FIELDS = ["type", "id", "version"];
 
 /** Collects the modules; throws a `StartError` that names both sides when two claim one name. */

@@ -63,7 +63,7 @@ export class Subscription {
     this.#redelivery = { ...parts, subscriber, parking: this.#parking, tries: this.#tries };
     const onTransition = (state: BreakerState) => {
       metrics.breakerBecame(state);
-      log.warn("A circuit breaker changed its state", { breaker: name, state, reason: this.#waitingFor });
+      log.warn("A circuit breaker changed its state", { breaker: name, to: state, reason: this.#waitingFor });
     };
     this.#breaker = new Breaker({ runtime, openMs: breakerMs, onTransition });
   }

@@ -19,7 +19,7 @@ export type Storm = { readonly component: string; readonly count: number; readon
 
 /** A component that ran this long is well again: its next fault waits the shortest time. */
 const WELL_AFTER_MS = 60_000;
-/** So many faults within a minute are a storm: with the longest pauses there is time for just so many. */
+/** So many faults within a minute are a storm: the pauses between them take about half of it. */
 const STORM_FAILURES = 10;
 const STORM_WITHIN_MS = 60_000;
 const HANGS_AFTER_MS = 60_000;

@@ -19,7 +19,6 @@ type Local = ReturnType<typeof createLocalJWKSet>;
 
 /** Between two fetches that made-up names of keys can cause. */
 const COOLDOWN_MS = 30_000;
-const RETRY_MS_MAX = 60_000;
 
 /** The issuer's keys, fetched anew now and then and when a token names one that is not among them. */
 export class KeySet implements Keys {
@@ -76,7 +75,7 @@ export class KeySet implements Keys {
     const { signal } = this.#stopped;
     for (let failures = 0; !signal.aborted;) {
       failures = this.#fault === undefined ? 0 : failures + 1;
-      const waitMs = failures === 0 ? refreshMs : Math.min(backoffMs(failures, runtime), RETRY_MS_MAX, refreshMs);
+      const waitMs = failures === 0 ? refreshMs : Math.min(backoffMs(failures, runtime), refreshMs);
       await runtime.sleep(waitMs, { signal }).catch(() => {});
       if (!signal.aborted) await this.#fetch();
     }

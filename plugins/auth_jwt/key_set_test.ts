@@ -43,7 +43,7 @@ describe("a key set", () => {
     keySet.stop();
   });
 
-  it("that cannot be fetched later serves on, says so, and is tried again at least once a minute", async () => {
+  it("that cannot be fetched later serves on, says so, and is tried again every 5 to 10 s", async () => {
     const { keySet, server, runtime } = await rig();
     server.fault = "gone";
     await runtime.advance(REFRESH_MS);
@@ -52,7 +52,7 @@ describe("a key set", () => {
     const { requests } = server;
     await runtime.advance(600_000);
     const tried = server.requests - requests;
-    assertEquals([tried >= 10, tried <= 150], [true, true], `${tried} tries`);
+    assertEquals([tried >= 60, tried <= 125], [true, true], `${tried} tries`);
     server.fault = undefined;
     await runtime.advance(60_000);
     assertEquals(keySet.health(), { status: "pass" });

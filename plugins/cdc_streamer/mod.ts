@@ -117,13 +117,16 @@ function showLag(
   { changes, runtime }: { changes: ChangeSource; runtime: Runtime },
 ): void {
   const labels = ["projection"] as const;
-  const backlogs = () =>
+  const read = () =>
     Promise.all(
       subscriptions().map(async ({ name, checkpoint }) => ({
         name,
         ...await changes.backlog({ subscription: name, after: checkpoint }),
       })),
     );
+  let reading: ReturnType<typeof read> | undefined;
+  /** One reading for all who ask at the same time, as gauges do that are collected together. */
+  const backlogs = () => reading ??= read().finally(() => reading = undefined);
   const rebuilt = "projection_rebuild_progress_ratio";
   telemetry.gauge({ name: rebuilt, help: "Share of the stored events that is handled", labels }, () => {
     return Promise.all(

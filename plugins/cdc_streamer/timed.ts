@@ -20,7 +20,7 @@ export function timed(
         const startedMs = runtime.monotonicMs();
         const unit = await subscriber.begin(events);
         return {
-          apply: (event, traceparent) => unit.apply(event, traceparent),
+          apply: (event) => unit.apply(event),
           ...unit.flush && { flush: unit.flush.bind(unit) },
           async commit(progress) {
             await unit.commit(progress);

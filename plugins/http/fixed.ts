@@ -11,7 +11,10 @@ export function fixedHandler(read: () => Fixed | Promise<Fixed>): Handler {
   return async (call) => {
     const query = readQuery(call.request.url, NO_NAMES);
     if (query.is === "problem") return query;
-    return respond(call, await (reading ??= withTag(read)));
+    reading ??= withTag(read);
+    // What could not be read is read again for the next one who asks.
+    reading.catch(() => reading = undefined);
+    return respond(call, await reading);
   };
 }
 

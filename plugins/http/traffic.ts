@@ -20,7 +20,7 @@ export class Traffic {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Resolves once every request is answered and the last answers had time to leave, or the signal aborts. */
+  /** Resolves once every request is answered and the last answers had time to leave, which the signal cuts short. */
   async whenAnswered(runtime: Runtime, signal: AbortSignal): Promise<void> {
     do {
       if (this.#unanswered > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));

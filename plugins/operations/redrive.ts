@@ -69,7 +69,7 @@ function cancelOf({ letters, requests, ask }: RedriveParts): Operation {
       const asked = await ask({ ...operator, by }, async () => {
         const { redrive } = requests.orders;
         const { running } = await progressOf(letters, redrive);
-        return running ? { type: REQUESTS.cancelled, data: { number: redrive?.number } } : undefined;
+        return running ? { type: REQUESTS.cancelled, data: { redrive: redrive?.number } } : undefined;
       });
       return asked ? { is: "done", body: { cancelled: true } } : refused("conflict", "No redrive is under way");
     },

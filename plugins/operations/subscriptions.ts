@@ -118,14 +118,14 @@ function auditOf({ store }: SubscriptionParts): Operation {
     async run({ after }) {
       const events = await store.read(REQUEST_STREAM, { after, limit: PAGE });
       const items = events.map(({ sequenceNumber: number, eventType: request, data, timestamp, userId, ...rest }) => ({
+        ...data,
         number,
         request,
-        ...data,
         at: timestamp,
         by: userId,
         correlation_id: rest.correlationId,
       }));
-      return { is: "done", body: { items, next: events.length < PAGE ? null : String(items.at(-1)?.number) } };
+      return { is: "done", body: { items, next: events.length < PAGE ? null : String(events.at(-1)?.sequenceNumber) } };
     },
   });
 }

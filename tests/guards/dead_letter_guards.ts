@@ -57,9 +57,16 @@ export const deadLetterGuards: readonly Guard[] = [
   {
     promise: "what was asked of an aggregate is not taken for done before it was tried",
     file: "core/engine/parking.ts",
-    find: "const { parked = next } = this.#held.get(key) ?? {};",
-    replace: "const parked = next;",
+    find: "{ parked, ...next, redrive: { toTry, dueMs } }",
+    replace: "{ parked: next.toTry, ...next, redrive: { toTry, dueMs } }",
     test: LETTERS,
+  },
+  {
+    promise: "a redrive that was cancelled tries nothing more",
+    file: "core/engine/parking.ts",
+    find: "if (held.redrive !== undefined)",
+    replace: "if (held.redrive !== undefined && held.dueMs < 0)",
+    test: "core/engine/parking_test.ts",
   },
   {
     promise: "only the event that an operator looked at is passed by",
