@@ -12,6 +12,8 @@ export type CatchUpParts = {
   readonly tries: Tries;
   readonly store: EventStore;
   readonly metrics: SubscriptionMetrics;
+  /** Throws where it is not to be gone on with. */
+  readonly goOn: () => void;
 };
 
 const FOLLOWERS_PER_COMMIT = 100;
@@ -56,18 +58,19 @@ async function followersOf(
 async function doAll(
   unit: UnitOfWork,
   events: readonly RecordedEvent[],
-  { parked: before, parts: { subscriber, tries, metrics } }: { parked: Parked; parts: CatchUpParts },
+  { parked: before, parts: { subscriber, tries, metrics, goOn } }: { parked: Parked; parts: CatchUpParts },
 ): Promise<Parked | undefined> {
   const applied: RecordedEvent[] = [];
   let parked: Parked | undefined;
   for (const event of events) {
     if (!subscriber.eventTypes.has(event.eventType)) continue;
+    goOn();
     parked = await tries.attempt(unit, event, { applied, before });
     if (parked !== undefined) break;
   }
   const { aggregateType, aggregateId } = before;
   const progress = { checkpoint: null, park: [], unpark: [{ aggregateType, aggregateId }] };
-  const { failed: [first], done } = await flush(unit, applied, progress);
+  const { failed: [first], done } = await flush(unit, applied, { progress, goOn });
   metrics.handled(done);
   return first === undefined ? parked : tries.fail(first.event, first.error, before);
 }

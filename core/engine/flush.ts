@@ -9,10 +9,10 @@ export type Flushed = { readonly failed: readonly FailedEvent[]; readonly done: 
 export function flush(
   unit: UnitOfWork,
   applied: readonly RecordedEvent[],
-  progress: ProgressUpdate,
+  { progress, goOn }: { readonly progress: ProgressUpdate; readonly goOn: () => void },
 ): Flushed | Promise<Flushed> {
   if (unit.flush === undefined) return { failed: [], done: applied.length };
-  return unit.flush(progress).then((failed) => {
+  return unit.flush(progress, goOn).then((failed) => {
     const from = new Map(failed.map(({ event }) => [streamKey(event), event.sequenceNumber]));
     const done = applied.filter((event) => event.sequenceNumber < (from.get(streamKey(event)) ?? Infinity));
     return { failed, done: done.length };

@@ -49,15 +49,16 @@ class Unit implements UnitOfWork {
   }
 
   /** Each aggregate's events one after the other, until one fails. */
-  async flush(progress: ProgressUpdate): Promise<readonly FailedEvent[]> {
+  async flush(progress: ProgressUpdate, goOn: () => void): Promise<readonly FailedEvent[]> {
     const failed: FailedEvent[] = [];
     await inFlight(this.#due.values(), IN_FLIGHT, async (events) => {
       for (const event of events) {
+        goOn();
         this.#parts.checkpoints.check(progress);
         try {
           await this.#handle(event);
         } catch (error) {
-          if (error instanceof Unavailable) throw error;
+          if (error instanceof Unavailable) throw waitingAt(event, error);
           failed.push({ event, error });
           return;
         }
@@ -101,4 +102,11 @@ class Unit implements UnitOfWork {
       over.abort();
     }
   }
+}
+
+/** With the event, which an operator may want to pass by. */
+function waitingAt({ aggregateType, aggregateId, sequenceNumber }: RecordedEvent, error: Unavailable): Unavailable {
+  return new Unavailable(`${error.message} (event ${sequenceNumber} of ${aggregateType}/${aggregateId})`, {
+    cause: error,
+  });
 }

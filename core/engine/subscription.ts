@@ -1,32 +1,16 @@
 import type { Changes } from "../ports/change_log.ts";
-import type { ChangeSource } from "../ports/change_source.ts";
-import { type EventStore, type RecordedEvent, streamKey, Superseded, Unavailable } from "../ports/event_store.ts";
+import { type RecordedEvent, streamKey, Superseded, Unavailable } from "../ports/event_store.ts";
 import type { Checkpoint, Parked } from "../ports/progress.ts";
-import type { Runtime } from "../ports/runtime.ts";
 import type { Subscriber, UnitOfWork } from "../ports/subscriber.ts";
 import type { Life } from "../ports/supervision.ts";
-import type { Log } from "../ports/telemetry.ts";
 import { ahead } from "./ahead.ts";
 import { Breaker, type BreakerState } from "./breaker.ts";
 import { flush } from "./flush.ts";
 import { Parking } from "./parking.ts";
 import { catchUp, type CatchUpParts } from "./catch_up.ts";
-import type { RequestLog } from "./request_log.ts";
-import { backoffMs, type RetryPolicy } from "./retry.ts";
-import type { SubscriptionMetrics } from "./subscription_metrics.ts";
+import { backoffMs } from "./retry.ts";
+import type { SubscriptionParts } from "./subscription_parts.ts";
 import { Tries } from "./tries.ts";
-
-export type SubscriptionParts = {
-  readonly changes: ChangeSource;
-  readonly store: EventStore;
-  readonly runtime: Runtime;
-  readonly log: Log;
-  readonly metrics: SubscriptionMetrics;
-  readonly requests: Pick<RequestLog, "orders" | "refresh" | "changed">;
-  readonly policy: RetryPolicy;
-  /** How long its breaker stays open. */
-  readonly breakerMs: number;
-};
 
 /** After so long without a failure, what waits for the next event waits for nothing else. */
 const QUIET_MS = 5_000;
@@ -60,7 +44,8 @@ export class Subscription {
     this.#parts = parts;
     this.#parking = new Parking(runtime, policy);
     this.#tries = new Tries({ ...parts, subscription: name, parking: this.#parking, request: () => this.#request });
-    this.#redelivery = { ...parts, subscriber, parking: this.#parking, tries: this.#tries };
+    const goOn = () => this.#goOn();
+    this.#redelivery = { ...parts, subscriber, parking: this.#parking, tries: this.#tries, goOn };
     const onTransition = (state: BreakerState) => {
       metrics.breakerBecame(state);
       log.warn("A circuit breaker changed its state", { breaker: name, to: state, reason: this.#waitingFor });
@@ -157,7 +142,7 @@ export class Subscription {
         const page = await this.#firstOf(next);
         beat();
         if (page === "look again") continue;
-        if (page.done) return;
+        if (page.done || this.#obey() === "pause") return;
         const { more } = page.value;
         const committed = await this.#take(page.value);
         // The page that is ready behind this one is read while this one is written.
@@ -174,6 +159,12 @@ export class Subscription {
     }
   }
 
+  /** Throws where operators want it to stand still. */
+  #goOn(): void {
+    const { pause } = this.#parts.requests.orders.of(this.name);
+    if (pause !== undefined) throw new Superseded(`It was paused: ${pause.reason}`);
+  }
+
   /** Carries out what was asked since it last looked. */
   #obey(): "go on" | "pause" {
     const { orders: book } = this.#parts.requests;
@@ -187,6 +178,7 @@ export class Subscription {
 
   /** The next page, which ends when the subscription is to end, or that something else has to be done first. */
   async #firstOf(next: Promise<IteratorResult<Changes>>) {
+    if (this.#parts.requests.orders.number !== this.#request) return "look again";
     const over = new AbortController();
     const { signal } = over;
     const waits: Promise<IteratorResult<Changes> | "look again">[] = [next];
@@ -216,11 +208,14 @@ export class Subscription {
     const unit = await this.#subscriber.begin(page.events);
     const applied: RecordedEvent[] = [];
     const park = new Map<string, Parked>();
+    const { skips } = this.#parts.requests.orders.of(this.name);
     for (const event of page.events) {
+      if (skips.size > 0 && skips.get(streamKey(event))?.from === event.sequenceNumber) continue;
       const parked = this.#parking.get(event);
-      const now = parked === undefined
-        ? await this.#tries.attempt(unit, event, { applied })
+      const trying = parked === undefined
+        ? this.#tries.attempt(unit, event, { applied })
         : this.#parking.show(parked, event);
+      const now = trying instanceof Promise ? await trying : trying;
       if (now !== undefined) park.set(streamKey(now), now);
     }
     const done = this.#finish(unit, page, { applied, park });
@@ -235,7 +230,7 @@ export class Subscription {
     { applied, park }: { applied: readonly RecordedEvent[]; park: Map<string, Parked> },
   ): Promise<void> {
     const update = () => ({ checkpoint, park: [...park.values()], unpark: [] });
-    const flushing = flush(unit, applied, update());
+    const flushing = flush(unit, applied, { progress: update(), goOn: () => this.#goOn() });
     const { failed, done } = flushing instanceof Promise ? await flushing : flushing;
     this.#parts.metrics.handled(done);
     for (const { event, error } of failed) {

@@ -26,20 +26,23 @@ export class Tries {
     this.#parts = parts;
   }
 
-  /** Undefined when the event went in, and is then among those applied; else what to park. */
-  async attempt(
+  /** Undefined when the event went in, and is then among those applied; else what to park. At once where it can be. */
+  attempt(
     unit: UnitOfWork,
     event: RecordedEvent,
     { applied, before }: { applied: RecordedEvent[]; before?: Parked },
-  ): Promise<Parked | undefined> {
+  ): Parked | undefined | Promise<Parked | undefined> {
+    const orFail = (error: unknown) => {
+      if (error instanceof Unavailable) throw error;
+      return this.fail(event, error, before);
+    };
     try {
       const applying = unit.apply(event);
-      if (applying !== undefined) await applying;
+      if (applying !== undefined) return applying.then(() => void applied.push(event)).catch(orFail);
       applied.push(event);
       return undefined;
     } catch (error) {
-      if (error instanceof Unavailable) throw error;
-      return this.fail(event, error, before);
+      return orFail(error);
     }
   }
 
@@ -59,7 +62,7 @@ export class Tries {
       eventType: event.eventType,
       attempts,
       givenUp,
-      request: before?.request ?? this.#parts.request(),
+      request: Math.max(before?.request ?? 0, this.#parts.request()),
       error: chainOf(error),
       firstFailedAt: again ? before.firstFailedAt : now,
       lastFailedAt: now,

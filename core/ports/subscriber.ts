@@ -31,8 +31,9 @@ export type UnitOfWork = {
   /**
    * Does what was applied where that is done for all of it at once, before the progress that is about to be committed.
    * Tells which events failed on their own; then nothing of them and of the later events of their aggregates was done.
+   * `goOn` is to be called before each effect of many: it throws where the page is not to be gone on with.
    */
-  flush?(progress: ProgressUpdate): Promise<readonly FailedEvent[]>;
+  flush?(progress: ProgressUpdate, goOn: () => void): Promise<readonly FailedEvent[]>;
   /** Makes all that was applied durable, and the progress with it. */
   commit(progress: ProgressUpdate): Promise<void>;
 };

@@ -51,9 +51,13 @@ class GuardedUnit implements UnitOfWork {
 }
 
 class FlushedUnit extends GuardedUnit {
-  async flush(progress: ProgressUpdate): Promise<readonly FailedEvent[]> {
-    this.guard.requireCurrent();
-    this.guard.beat();
-    return await this.unit.flush?.(progress) ?? [];
+  async flush(progress: ProgressUpdate, goOn: () => void): Promise<readonly FailedEvent[]> {
+    const step = () => {
+      this.guard.requireCurrent();
+      this.guard.beat();
+      goOn();
+    };
+    step();
+    return await this.unit.flush?.(progress, step) ?? [];
   }
 }

@@ -1,4 +1,5 @@
-import { Subscription, type SubscriptionParts } from "../../core/engine/subscription.ts";
+import { Subscription } from "../../core/engine/subscription.ts";
+import type { SubscriptionParts } from "../../core/engine/subscription_parts.ts";
 import type { Subscriber } from "../../core/ports/subscriber.ts";
 import type { Child, Life } from "../../core/ports/supervision.ts";
 import { type Guard, guardedSubscriber } from "./guarded_subscriber.ts";

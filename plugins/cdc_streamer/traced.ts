@@ -12,7 +12,7 @@ export function traced(subscriber: Subscriber, tracer: Tracer): Subscriber {
       const steps = new Steps(subscriber.name, tracer);
       return {
         apply: (event) => steps.apply(unit, event),
-        ...unit.flush && { flush: (progress) => steps.flush(unit, progress) },
+        ...unit.flush && { flush: (progress, goOn) => steps.flush(unit, { progress, goOn }) },
         commit: (progress) => steps.commit(unit, progress),
       };
     },
@@ -52,8 +52,11 @@ class Steps {
     }
   }
 
-  async flush(unit: UnitOfWork, progress: ProgressUpdate): Promise<readonly FailedEvent[]> {
-    const failed = await this.#orEnd(unit.flush?.(progress)) ?? [];
+  async flush(
+    unit: UnitOfWork,
+    { progress, goOn }: { readonly progress: ProgressUpdate; readonly goOn: () => void },
+  ): Promise<readonly FailedEvent[]> {
+    const failed = await this.#orEnd(unit.flush?.(progress, goOn)) ?? [];
     for (const { event, error } of failed) this.#endFrom(event, kindOf(error));
     return failed;
   }

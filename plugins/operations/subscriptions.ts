@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RequestLog } from "../../core/engine/request_log.ts";
 import { REQUEST_STREAM, REQUESTS } from "../../core/engine/subscription_orders.ts";
-import type { EventStore } from "../../core/ports/event_store.ts";
+import type { EventStore, Stream } from "../../core/ports/event_store.ts";
 import { defineOperation, type Operation, type OperationOutcome, refused } from "../../core/ports/operation.ts";
 import type { Subscriber } from "../../core/ports/subscriber.ts";
 import { type Ask, by, reason } from "./ask.ts";
@@ -80,33 +80,52 @@ function resumeOf({ letters, requests, ask }: SubscriptionParts): Operation {
   });
 }
 
-function skipOf({ letters, ask }: SubscriptionParts): Operation {
+function skipOf({ letters, store, ask }: SubscriptionParts): Operation {
   return defineOperation({
     method: "POST",
     path: "/operations/dead-letters/skip",
-    summary: "Pass by the event at which an aggregate stopped, for good, and go on behind it",
+    summary: "Pass by an event that was parked, or that is waited for, for good, and go on behind it",
     input: z.strictObject({
       subscription: name,
       aggregate_type: name,
       aggregate_id: name,
-      /** Of the event to pass by: that at which it stands. */
+      /** Of the event to pass by: that at which its aggregate stands, or one that was not handled yet. */
       sequence_number: z.int().positive(),
       reason,
       by,
     }),
     async run({ by, sequence_number: from, ...which }, operator) {
       const { subscription, aggregate_type: aggregateType, aggregate_id: aggregateId } = which;
-      let standsAt: number | undefined;
+      let refusal: OperationOutcome | undefined;
       const asked = await ask({ ...operator, by }, async () => {
-        standsAt = (await letters.one(subscription, { aggregateType, aggregateId }))?.from;
-        return standsAt === from ? { type: REQUESTS.skipped, data: { ...which, from } } : undefined;
+        refusal = await whyNotSkip({ letters, store }, { subscription, aggregateType, aggregateId, from });
+        return refusal === undefined ? { type: REQUESTS.skipped, data: { ...which, from } } : undefined;
       });
-      if (asked) return { is: "done", body: { ...which, skipped: from } };
-      return standsAt === undefined
-        ? refused("not_found", `${subscription} has not parked this aggregate`)
-        : refused("conflict", `It stands at event ${standsAt}, not at ${from}: look at that one first`);
+      return asked || refusal === undefined ? { is: "done", body: { ...which, skipped: from } } : refusal;
     },
   });
+}
+
+type Skipped = Stream & { readonly subscription: string; readonly from: number };
+
+/** Undefined where the event is one that the subscription stands at, or has still before it. */
+async function whyNotSkip(
+  { letters, store }: Pick<SubscriptionParts, "letters" | "store">,
+  { subscription, from, ...stream }: Skipped,
+): Promise<OperationOutcome | undefined> {
+  const progress = letters.subscriber(subscription)?.progress;
+  if (progress === undefined) return unknown(subscription);
+  const [event] = await store.read(stream, { after: from - 1, limit: 1 });
+  if (event === undefined) return refused("not_found", `There is no event ${from} of this aggregate`);
+  const parked = await letters.one(subscription, stream);
+  if (parked !== undefined) {
+    if (parked.from !== from) {
+      return refused("conflict", `It stands at event ${parked.from}, not at ${from}: look at that one first`);
+    }
+    return parked.attempts > 0 ? undefined : refused("conflict", `Event ${from} is still to be tried: look again`);
+  }
+  const { is } = await progress.standing(subscription, { ...stream, version: from });
+  return is === "behind" ? undefined : refused("conflict", `${subscription} has passed event ${from} already`);
 }
 
 function auditOf({ store }: SubscriptionParts): Operation {

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { Unavailable } from "../../core/ports/event_store.ts";
@@ -57,6 +58,12 @@ async function post(body: string, { url, secret, runtime, idempotencyKey, signal
 /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md, symmetric signatures. */
 function sign(body: string, { secret, id, nowMs }: { secret: string; id: string; nowMs: number }) {
   const timestamp = String(Math.floor(nowMs / 1000));
-  const signature = createHmac("sha256", secret).update(`${id}.${timestamp}.${body}`).digest("base64");
+  const signature = createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest("base64");
   return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+}
+
+/** What the specification calls a secret is `whsec_` and the key in base64; any other text is the key itself. */
+function keyOf(secret: string): string | Uint8Array {
+  const [, encoded] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? [];
+  return encoded === undefined ? secret : Buffer.from(encoded, "base64");
 }

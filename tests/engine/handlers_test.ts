@@ -2,6 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
 import { z } from "zod";
+import { requestLogRef } from "../../core/engine/request_log.ts";
+import { REQUESTS } from "../../core/engine/subscription_orders.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { defineHandler, type Handler, handlerRef } from "../../core/ports/handler.ts";
 import { definePlugin, type Plugin, StartError } from "../../core/ports/plugin.ts";
@@ -69,6 +71,30 @@ function openReceiver() {
     await server.shutdown();
   };
   return { effects, state, handler, settled, [Symbol.asyncDispose]: dispose };
+}
+
+/** One event of each of so many aggregates, and a handler that takes its time for each. */
+async function slowBacklog(aggregates: number, ms: number) {
+  const storage = createMemoryStorage();
+  {
+    await using rig = await openRig({ modules: [counter], storage, streamer: false });
+    for (let at = 0; at < aggregates; at += 1) await count(rig, `a${at}`, 1);
+  }
+  const runtime = virtualRuntime({ seed: 3 });
+  const asked: string[] = [];
+  const handler = defineHandler({
+    name: "slow",
+    on: {
+      Counted: {
+        schema: z.object({ by: z.number() }),
+        async handle(_, { aggregateId }) {
+          asked.push(aggregateId);
+          await runtime.sleep(ms);
+        },
+      },
+    },
+  });
+  return { storage, runtime, asked, handler };
 }
 
 describe("a handler", () => {
@@ -196,7 +222,34 @@ describe("a handler", () => {
     await runtime.advance(550);
     assertEquals(aborted, [500]);
     assertEquals((await storage.checkpoints.progress.load("hanging")).parked, []);
-    assert(rig.lines.some(({ fields }) => fields.reason === "hanging did not end in 500 ms"));
+    const reason = "hanging did not end in 500 ms (event 1 of counter/a)";
+    assert(rig.lines.some(({ fields }) => fields.reason === reason));
+  });
+
+  it("whose page takes minutes is not taken for hung: nothing is handled twice", async () => {
+    const aggregates = 100;
+    const { storage, runtime, asked, handler } = await slowBacklog(aggregates, 9_000);
+    await using rig = await openRig({ modules: [counter], storage, runtime, plugins: [providing(handler), handlers] });
+    await runtime.advance(300_000);
+    assertEquals(asked.length, aggregates);
+    assertEquals(await metricOf(rig, "supervisor_restarts_total"), 0);
+  });
+
+  it("stands still in the middle of a page when it is paused, and goes on behind what is done", async () => {
+    const { storage, runtime, asked, handler } = await slowBacklog(20, 1_000);
+    await using rig = await openRig({ modules: [counter], storage, runtime, plugins: [providing(handler), handlers] });
+    await runtime.advance(500);
+    const requests = rig.app.service(requestLogRef);
+    const ask = (type: string) =>
+      requests.add({ by: "ada", correlationId: runtime.newId() }, () => {
+        return Promise.resolve({ type, data: { subscription: "slow", reason: "a deploy" } });
+      });
+    await ask(REQUESTS.paused);
+    await runtime.advance(60_000);
+    assertEquals(asked.length, 8);
+    await ask(REQUESTS.resumed);
+    await runtime.advance(10_000);
+    assertEquals([asked.length, new Set(asked).size], [20, 20]);
   });
 
   it("takes the events of the modules it names only, and needs a name of its own", async () => {

@@ -21,7 +21,7 @@ export const handlerGuards: readonly Guard[] = [
   {
     promise: "an outage of the outside parks nothing",
     file: "core/engine/handling.ts",
-    find: "if (error instanceof Unavailable) throw error;",
+    find: "if (error instanceof Unavailable) throw waitingAt(event, error);",
     replace: "",
     test: HANDLERS,
   },
@@ -38,6 +38,27 @@ export const handlerGuards: readonly Guard[] = [
     find: "await Promise.race([work(signal), late]);",
     replace: "await work(signal);",
     test: HANDLERS,
+  },
+  {
+    promise: "a page that takes minutes is not taken for one that hangs",
+    file: "plugins/cdc_streamer/guarded_subscriber.ts",
+    find: "return await this.unit.flush?.(progress, step) ?? [];",
+    replace: "return await this.unit.flush?.(progress, goOn) ?? [];",
+    test: HANDLERS,
+  },
+  {
+    promise: "a pause stops a page under way",
+    file: "core/engine/handling.ts",
+    find: "        goOn();\n",
+    replace: "",
+    test: HANDLERS,
+  },
+  {
+    promise: "an event that a handler waits for can be passed by",
+    file: "core/engine/subscription.ts",
+    find: "if (skips.size > 0 && ",
+    replace: "if (skips.size < 0 && ",
+    test: "tests/service/webhook_test.ts",
   },
   {
     promise: "a webhook follows no redirect",

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createHmac } from "node:crypto";
 import { describe, it } from "@std/testing/bdd";
 import { until } from "../contract/surroundings.ts";
-import { assertStatus, runService, type Service, startService, temporaryDirectory } from "./service.ts";
+import { assertProblem, assertStatus, runService, type Service, startService, temporaryDirectory } from "./service.ts";
 
 const SECRET = "a secret of the receiver";
 const UUID = "6f1a3c55-4d0e-4a43-9d0a-2f0f0b8a1c11";
@@ -12,9 +12,11 @@ const LETTERS = "/operations/dead-letters";
 function openReceiver() {
   const taken: { readonly headers: Headers; readonly text: string }[] = [];
   const answers: number[] = [];
+  /** Orders that it never takes. */
+  const refused = new Set<string>();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const text = await request.text();
-    const status = answers.shift() ?? 204;
+    const status = answers.shift() ?? ([...refused].some((id) => text.includes(id)) ? 500 : 204);
     if (status === 204) taken.push({ headers: request.headers, text });
     return new Response(null, { status, ...(status === 302 ? { headers: { location: "/elsewhere" } } : {}) });
   });
@@ -23,7 +25,7 @@ function openReceiver() {
     WEBHOOK_ALLOWED_HOSTS: "example.com, 127.0.0.1",
     WEBHOOK_SECRET: SECRET,
   };
-  return { taken, answers, environment, [Symbol.asyncDispose]: () => server.shutdown() };
+  return { taken, answers, refused, environment, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
 async function ship(service: Service): Promise<string> {
@@ -78,6 +80,46 @@ describe("the webhook", () => {
     await until(() => taken.length === 1);
     const { stderr } = await service.end("SIGTERM");
     assertEquals(stderr.includes(SECRET), false);
+  });
+
+  it("waits for an order that the receiver never takes until an operator passes it by", async () => {
+    await using directory = await temporaryDirectory();
+    await using receiver = openReceiver();
+    const { taken, refused, environment } = receiver;
+    await using service = await startService({
+      directory: directory.path,
+      environment: { ...environment, BREAKER_MS: "200" },
+    });
+    const first = await ship(service);
+    await until(() => taken.length === 1);
+    const skip = (aggregate_id: string, sequence_number: number) =>
+      service.send(`${LETTERS}/skip`, {
+        method: "POST",
+        door: "operator",
+        body: {
+          subscription: "webhook_order_shipped",
+          aggregate_type: "order",
+          aggregate_id,
+          sequence_number,
+          reason: "the shop is closed",
+        },
+      });
+    assertProblem(await skip(first, 3), 409, "operation_refused");
+    assertProblem(await skip(first, 9), 404, "not_found");
+    const items = [{ product_id: UUID, quantity: 1 }];
+    const created = await service.post("/orders", { type: "CreateOrder", customer_id: UUID, items });
+    const bad = String(created.body.id);
+    refused.add(bad);
+    await service.post(`/orders/${bad}`, { type: "ConfirmOrder" });
+    await service.post(`/orders/${bad}`, { type: "ShipOrder", tracking_number: "T-2", carrier: "Post" });
+    const waiting = `event 3 of order/${bad}`;
+    const isWaiting = async () => (await service.get("/readyz", { door: "operator" })).text.includes(waiting);
+    await until(isWaiting);
+    assertStatus(await skip(bad, 3), 200);
+    await until(async () => !await isWaiting());
+    const last = await ship(service);
+    await until(() => taken.some(({ text }) => text.includes(last)));
+    assertEquals(taken.some(({ text }) => text.includes(bad)), false);
   });
 
   it("is off unless it has a URL, and refuses one that nobody has allowed", async () => {
