@@ -1,6 +1,7 @@
 import type { Runtime } from "../ports/runtime.ts";
 import type { Branch, Child, Component, Supervision } from "../ports/supervision.ts";
 import type { Log, Telemetry } from "../ports/telemetry.ts";
+import { aborted } from "./aborted.ts";
 import { nowOf, type Storm, Supervised } from "./supervised.ts";
 
 export type SupervisorParts = { readonly runtime: Runtime; readonly log: Log; readonly telemetry: Telemetry };
@@ -93,11 +94,4 @@ export class Supervisor implements Supervision, Branch {
     log.error("A component keeps failing; its parent holds it back for a while", fields);
     await runtime.sleep(pauseMs, { signal }).catch(() => {});
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

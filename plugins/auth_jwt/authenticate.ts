@@ -1,4 +1,4 @@
-import { StartError } from "../../core/ports/plugin.ts";
+import { addressOf, requireNet } from "../../core/engine/net_permission.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { Settings } from "./config.ts";
@@ -23,7 +23,7 @@ async function openKeySet(
   { url, refreshMs }: KeySetSettings,
   { runtime, log, verifierOf }: Parts & { readonly verifierOf: (keys: Keys) => Verifier },
 ) {
-  await refuseWithoutPermission(url);
+  await requireNet(addressOf(url), "fetch JWKS_URL");
   const stopped = new AbortController();
   const keySet: KeySet = new KeySet({
     fetchKeys: () => fetchKeys(url, { runtime, signal: stopped.signal }),
@@ -43,11 +43,4 @@ async function openKeySet(
       return Promise.resolve();
     },
   };
-}
-
-async function refuseWithoutPermission({ hostname, port, protocol }: URL): Promise<void> {
-  const host = `${hostname}:${port === "" ? protocol === "https:" ? 443 : 80 : port}`;
-  const { state } = await Deno.permissions.query({ name: "net", host });
-  if (state === "granted") return;
-  throw new StartError(`Cannot fetch JWKS_URL: Deno may not reach ${host}; start it with --allow-net=${host} besides`);
 }

@@ -1,3 +1,5 @@
+import { aborted } from "../../core/engine/aborted.ts";
+import { requireNet } from "../../core/engine/net_permission.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
@@ -25,8 +27,9 @@ export type Listening = {
  * answered first, or given up when the stop's signal aborts.
  */
 export async function openDoor(listening: Listening): Promise<Door> {
-  await refuseWithoutPermission(listening);
-  const { name, runtime, traffic, branch } = listening;
+  const { name, hostname, runtime, traffic, branch } = listening;
+  const address = `${bracketed(hostname)}:${listening.port}`;
+  await requireNet(address, `listen on ${address}`);
   let server = listen(listening);
   const { port } = server.addr;
   const stopping = new AbortController();
@@ -68,20 +71,6 @@ function listen({ hostname, port, variables, fetch, serve = Deno.serve }: Listen
     const { hostname: host, port: number } = variables;
     throw new StartError(`Cannot listen on ${hostname}:${port}: ${why}; check ${host} and ${number}`, { cause });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-async function refuseWithoutPermission({ hostname, port }: Listening): Promise<void> {
-  const host = `${bracketed(hostname)}:${port}`;
-  const { state } = await Deno.permissions.query({ name: "net", host });
-  if (state === "granted") return;
-  throw new StartError(`Cannot listen on ${host}: Deno may not; start it with --allow-net=${host}`);
 }
 
 function urlOf({ hostname, port }: Deno.NetAddr): string {

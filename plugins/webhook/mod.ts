@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressOf, requireNet } from "../../core/engine/net_permission.ts";
 import { handlerRef } from "../../core/ports/handler.ts";
 import { definePlugin, StartError } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
@@ -20,7 +21,7 @@ export default definePlugin({
     const { WEBHOOK_URL: url, WEBHOOK_ALLOWED_HOSTS: hosts, WEBHOOK_SECRET: secret } = config;
     if (url === undefined) return { services: { handlers: [] } };
     refuseHost(url, hosts);
-    await refuseWithoutPermission(url);
+    await requireNet(addressOf(url), "post to WEBHOOK_URL");
     return { services: { handlers: [orderShipped({ url, secret, runtime })] } };
   },
 });
@@ -31,10 +32,4 @@ function refuseHost({ hostname, username, password }: URL, hosts: readonly strin
   }
   if (hosts.includes(hostname)) return;
   throw new StartError(`Cannot use WEBHOOK_URL: ${hostname} is not in WEBHOOK_ALLOWED_HOSTS; add it if it is meant`);
-}
-
-async function refuseWithoutPermission({ host }: URL): Promise<void> {
-  const { state } = await Deno.permissions.query({ name: "net", host });
-  if (state === "granted") return;
-  throw new StartError(`Cannot reach ${host}: Deno may not; start it with --allow-net=${host}`);
 }

@@ -132,7 +132,10 @@ describe("the operator's door", () => {
     const refusal = async (environment: Record<string, string>) =>
       (await assertRejects(() => openService({ environment }), StartError)).message;
     assertStringIncludes(await refusal({ METRICS_HOST: "10.9.8.7" }), "without a token: set OPERATOR_TOKEN_FILE or");
-    assertMatch(await refusal({ METRICS_HOST: "10.9.8.7", OPERATOR_TOKEN: TOKEN }), /--allow-net=10\.9\.8\.7:0$/);
+    assertMatch(
+      await refusal({ METRICS_HOST: "10.9.8.7", OPERATOR_TOKEN: TOKEN }),
+      / add 10\.9\.8\.7:0 to --allow-net of the task that starts it$/,
+    );
     assertStringIncludes(await refusal({ OPERATOR_TOKEN: TOKEN, OPERATOR_TOKEN_FILE: path }), "exclude each other");
     const short = await refusal({ OPERATOR_TOKEN: "too-short-a-secret" });
     assertStringIncludes(short, "expected 32 or more characters");

@@ -138,7 +138,7 @@ describe("the start of a service that asks for tokens", () => {
       [{ JWT_ISSUER: "x" }, "of no use without AUTH=jwt"],
       [{ ...TRUSTING, JWT_KEY_FILE: "/nowhere.pem" }, "Cannot read JWT_KEY_FILE=/nowhere.pem"],
       [{ ...TRUSTING, JWKS_URL: "http://issuer.test/" }, "expected an https URL"],
-      [{ ...TRUSTING, JWKS_URL: "https://issuer.test/" }, "start it with --allow-net=issuer.test:443 besides"],
+      [{ ...TRUSTING, JWKS_URL: "https://issuer.test/" }, "add issuer.test:443 to --allow-net of the task"],
     ];
     for (const [environment, says] of cases) {
       const { message } = await assertRejects(() => openService({ environment }), StartError);

@@ -130,7 +130,10 @@ describe("the start of the doors", () => {
   });
 
   it("names the permission that is missing", async () => {
-    assertMatch(await refusal({ HOST: "10.9.8.7", AUTH: "none" }), /--allow-net=10\.9\.8\.7:0$/);
+    assertMatch(
+      await refusal({ HOST: "10.9.8.7", AUTH: "none" }),
+      / add 10\.9\.8\.7:0 to --allow-net of the task that starts it$/,
+    );
   });
 
   it("is refused with a bad environment, all of it in one line", async () => {

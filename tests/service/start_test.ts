@@ -46,7 +46,7 @@ describe("start is refused in one clear line", () => {
     await using directory = await temporaryDirectory();
     const environment = { HOST: "0.0.0.0", AUTH: "none", PORT: "8123" };
     const exit = await runService({ directory: directory.path, environment });
-    assertRefused(exit, 1, "--allow-net=0.0.0.0:8123");
+    assertRefused(exit, 1, "add 0.0.0.0:8123 to --allow-net of the task");
   });
 
   it("without the modules' directory", async () => {

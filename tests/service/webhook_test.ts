@@ -128,7 +128,10 @@ describe("the webhook", () => {
       [{ WEBHOOK_URL: "http://127.0.0.1:9/" }, "127.0.0.1 is not in WEBHOOK_ALLOWED_HOSTS"],
       [{ WEBHOOK_URL: "ftp://127.0.0.1/", WEBHOOK_ALLOWED_HOSTS: "127.0.0.1" }, "WEBHOOK_URL"],
       [{ WEBHOOK_URL: "http://a:b@127.0.0.1/", WEBHOOK_ALLOWED_HOSTS: "127.0.0.1" }, "has a user name in it"],
-      [{ WEBHOOK_URL: "http://example.com/", WEBHOOK_ALLOWED_HOSTS: "example.com" }, "--allow-net=example.com"],
+      [
+        { WEBHOOK_URL: "http://example.com/", WEBHOOK_ALLOWED_HOSTS: "example.com" },
+        "add example.com:80 to --allow-net of the task",
+      ],
     ];
     for (const [environment, reason] of refusals) {
       const { code, stderr } = await runService({ directory: directory.path, environment });
