@@ -5,13 +5,14 @@ import type { Branch } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { EventsReader } from "./events_reader.ts";
 import { EventWriter } from "./event_writer.ts";
-import { lockDirectory } from "./lock.ts";
+import { lockDirectory, type User } from "./lock.ts";
 import { finishRestore } from "./pending_restore.ts";
 import { reading } from "./sqlite_error.ts";
 import { ViewsReader } from "./views_reader.ts";
 import { ViewsWriter } from "./views_writer.ts";
 
 export type FilesOptions = {
+  readonly user: User;
   readonly log: Log;
   readonly runtime: Pick<Runtime, "monotonicMs">;
   readonly branch: Branch;
@@ -36,7 +37,7 @@ export class Files {
 
   /** Throws a `StartError` when another process uses the directory or a file cannot be used as it is. */
   static async open(directory: string, options: FilesOptions): Promise<{ files: Files; head: number }> {
-    const files = new Files(directory, options, await lockDirectory(directory));
+    const files = new Files(directory, options, await lockDirectory(directory, options.user));
     try {
       files.#watch(options.branch);
       await files.#finishRestore();

@@ -2,17 +2,24 @@ import { StartError } from "../../core/ports/plugin.ts";
 
 const SECOND_PROCESS = 2;
 
+/** What to do about another process: a task is about the very directory that a service is using. */
+const LOCK_ADVICE = {
+  service: "stop that one, or give this one a directory of its own by DATA_DIR",
+  task: "stop the service first",
+} as const;
+
+export type User = keyof typeof LOCK_ADVICE;
+
 /**
  * Makes this process the only one on a data directory until the lock is disposed or the process ends, however it ends.
  * Throws a `StartError` with exit code 2 when another one is.
  */
-export async function lockDirectory(directory: string): Promise<Disposable> {
+export async function lockDirectory(directory: string, user: User): Promise<Disposable> {
   const file = await openLockFile(directory);
   if (await file.tryLock(true)) return { [Symbol.dispose]: () => file.close() };
   file.close();
   throw new StartError(
-    `Cannot use the data directory ${await shownPath(directory)}: another process uses it; stop that one, or give ` +
-      "this one a directory of its own by DATA_DIR",
+    `Cannot use the data directory ${await shownPath(directory)}: another process uses it; ${LOCK_ADVICE[user]}`,
     { exitCode: SECOND_PROCESS },
   );
 }

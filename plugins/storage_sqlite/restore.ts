@@ -24,7 +24,7 @@ export type Restored = Finished & { readonly held: Holdings };
 export async function restore({ directory, file, force, at }: RestoreOptions): Promise<Restored> {
   if (!await isThere(file)) throw new StartError(`Cannot restore from ${file}: expected a backup, found no such file`);
   await requireClosed(file);
-  using _lock = await lockDirectory(directory);
+  using _lock = await lockDirectory(directory, "task");
   const earlier = await finishRestore(directory);
   const there = await dataIn(directory);
   if (earlier !== undefined && !force) {

@@ -15,6 +15,7 @@ import { createChangeLog } from "./change_log.ts";
 import { createCheckpoints } from "./checkpoints.ts";
 import { createEventStore } from "./event_store.ts";
 import { Files } from "./files.ts";
+import type { User } from "./lock.ts";
 import { createReadModels } from "./read_models.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { createStreamList } from "./stream_list.ts";
@@ -27,6 +28,8 @@ export type StorageOptions = {
   /** How much of what was committed last is kept in memory for readers that keep up. */
   readonly tail?: TailBounds;
   readonly startWorker?: (file: "events" | "views") => Worker;
+  /** Whom a refusal of the directory advises; a service when left out. */
+  readonly user?: User;
 };
 
 export type Storage = {
@@ -48,8 +51,8 @@ const TAIL: TailBounds = { events: 8_192, bytes: 16_000_000 };
  * another process uses it or a file cannot be used as it is.
  */
 export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
-  const { log, runtime, branch, tail: bounds = TAIL, startWorker = startStorageWorker } = options;
-  const { files, head } = await Files.open(directory, { log, runtime, branch, startWorker });
+  const { log, runtime, branch, tail: bounds = TAIL, startWorker = startStorageWorker, user = "service" } = options;
+  const { files, head } = await Files.open(directory, { log, runtime, branch, startWorker, user });
   const tail = new Tail(head, bounds);
   files.events.feed(tail);
   const events = { writer: files.events, reader: () => files.eventsReader(), tail };

@@ -25,7 +25,7 @@ export async function openStorage(
   { environment, signal }: Options,
 ): Promise<Opened<{ readonly store: EventStore; readonly streamList: StreamList }>> {
   const storage = environment.SCYLLA_NODES === undefined
-    ? (await import("../../plugins/storage_sqlite/mod.ts")).default
+    ? (await import("../../plugins/storage_sqlite/mod.ts")).storageOfTask
     : (await import("../../plugins/storage_scylla/mod.ts")).default;
   const app = await startApp({
     plugins: [logging, metrics, supervision, storage],

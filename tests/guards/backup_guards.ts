@@ -67,7 +67,7 @@ export const backupGuards: readonly Guard[] = [
   {
     promise: "a restore keeps the hands off a directory in use",
     file: "plugins/storage_sqlite/restore.ts",
-    find: "  using _lock = await lockDirectory(directory);\n",
+    find: '  using _lock = await lockDirectory(directory, "task");\n',
     replace: "",
     test: RESTORE,
     case: "another process has the directory",

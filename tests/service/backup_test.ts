@@ -57,7 +57,7 @@ describe("deno task backup and deno task restore", () => {
     await succeeds("backup", { directory: directory.path, args: [copy] });
     const { code, stderr } = await runTask("restore", { directory: directory.path, args: ["--force", copy] });
     assertEquals(code, 2);
-    assertStringIncludes(stderr, "another process uses it; stop that one");
+    assertStringIncludes(stderr, "another process uses it; stop the service first\n");
     assertStatus(await service.get("/accounts/acc-001"), 200);
   });
 
