@@ -1,4 +1,4 @@
-import { type Command, type Options, required, runCommand } from "./operations/command.ts";
+import { type Command, numberOf, type Options, required, runCommand } from "./operations/command.ts";
 import { type Answered, type Door, Refusal } from "./operations/door.ts";
 
 /**
@@ -6,7 +6,8 @@ import { type Answered, type Door, Refusal } from "./operations/door.ts";
  * `--yes` it has it done and tells how far it is.
  */
 const USAGE = "list, show, stats, redrive, skip, status or cancel, with --subscription= --aggregate=TYPE/ID " +
-  "--event-type= --error= to say which; redrive: --per-second= --yes; skip: --at= --reason=; --by= says who asks";
+  "--event-type= --error= to say which; list: --limit= --after=; redrive: --per-second= --yes; skip: --at= " +
+  "--reason=; --by= says who asks";
 const LETTERS = "/operations/dead-letters";
 const LOOK_MS = 500;
 
@@ -22,7 +23,7 @@ const commands: Readonly<Record<string, Command>> = {
   stats: (door, { options }) => door.get(`${LETTERS}/statistics`, filterOf(options)),
   redrive,
   async skip(door, { options }) {
-    const at = Number(required(options, "at"));
+    const at = numberOf(required(options, "at"), "at");
     const which = { subscription: required(options, "subscription"), ...one(options), sequence_number: at };
     return await door.post(`${LETTERS}/skip`, { ...which, reason: required(options, "reason"), ...asker(options) });
   },
@@ -31,9 +32,8 @@ const commands: Readonly<Record<string, Command>> = {
 };
 
 async function* redrive(door: Door, { options }: { options: Options }): AsyncGenerator<Answered, void> {
-  const perSecond = options["per-second"];
-  const rate = perSecond === undefined ? {} : { per_second: Number(perSecond) };
   const isMeant = options.yes === true;
+  const rate = { per_second: numberOf(options["per-second"], "per-second") };
   const request = { ...filterOf(options), ...rate, ...asker(options), dry_run: !isMeant };
   const { first, ...answer } = await door.post(`${LETTERS}/redrive`, request);
   yield answer;

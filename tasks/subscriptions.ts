@@ -2,7 +2,7 @@ import { type Command, type Options, required, runCommand } from "./operations/c
 import { type Answered, Refusal } from "./operations/door.ts";
 
 /** What feeds read models, topics and handlers, at the operator's door of a running service. */
-const USAGE = "list, pause NAME --reason=, resume NAME or audit; --by= says who asks";
+const USAGE = "list, pause NAME --reason=, resume NAME or audit --after=; --by= says who asks";
 const SUBSCRIPTIONS = "/operations/subscriptions";
 
 const commands: Readonly<Record<string, Command>> = {

@@ -26,6 +26,8 @@ function text(value: unknown): string {
   return typeof value === "string" && !/[\p{Cc}]/u.test(value) ? value : JSON.stringify(value) ?? "";
 }
 
+const COMMON = "; always: --url= of the operator's door, --json, --help";
+
 /** Runs one of the commands as the arguments say; exits with 1 and a line that says why where it cannot. */
 export async function runCommand(
   commands: Readonly<Record<string, Command>>,
@@ -39,10 +41,12 @@ export async function runCommand(
         url: { type: "string" },
         json: { type: "boolean" },
         yes: { type: "boolean" },
+        help: { type: "boolean" },
       },
     });
+    if (values.help === true) return console.log(usage + COMMON);
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (command === undefined) throw new Refusal(`expected ${usage}`);
+    if (command === undefined) throw new Refusal(`expected ${usage}${COMMON}`);
     const { url, json = false } = values;
     const door = new Door(url as string | undefined);
     const answer = command(door, { options: values, names });
@@ -53,6 +57,14 @@ export async function runCommand(
     console.error(`annals: ${error.message}`);
     Deno.exit(1);
   }
+}
+
+/** The number that an option has, if it is there. */
+export function numberOf(value: Options[string], name: string): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (value !== "" && Number.isFinite(number) && number > 0) return number;
+  throw new Refusal(`expected a number above 0 in --${name}=, found "${value}"`);
 }
 
 /** The value of an option that has to be there. */

@@ -5,17 +5,24 @@ export class Refusal extends Error {
 
 export type Answered = Readonly<Record<string, unknown>>;
 
+const ANSWER_MS = 30_000;
+
 /**
  * The operator's door of a running service: `--url`, or loopback at METRICS_PORT; its token is OPERATOR_TOKEN. Throws a
- * `Refusal` that says what to do where nobody answers, or where the answer is no.
+ * `Refusal` that says what to do where nobody answers within half a minute, or where the answer is no.
  */
 export class Door {
   readonly #url: string;
-  readonly #token: string | undefined;
+  readonly #authorization: Readonly<Record<string, string>>;
+  readonly #answerMs: number;
 
-  constructor(url: string | undefined) {
-    this.#url = (url ?? `http://127.0.0.1:${Deno.env.get("METRICS_PORT") ?? "9090"}`).replace(/\/+$/, "");
-    this.#token = Deno.env.get("OPERATOR_TOKEN");
+  constructor(
+    url = `http://127.0.0.1:${Deno.env.get("METRICS_PORT") ?? "9090"}`,
+    { token = Deno.env.get("OPERATOR_TOKEN"), answerMs = ANSWER_MS }: { token?: string; answerMs?: number } = {},
+  ) {
+    this.#url = readUrl(url);
+    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${readToken(token)}` };
+    this.#answerMs = answerMs;
   }
 
   get(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<Answered> {
@@ -29,17 +36,38 @@ export class Door {
   }
 
   async #ask(path: string, { headers = {}, ...request }: RequestInit & { headers?: Record<string, string> }) {
-    const authorization = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
-    let response: Response;
-    try {
-      response = await fetch(this.#url + path, { ...request, headers: { ...headers, ...authorization } });
-    } catch {
-      throw new Refusal(`Nobody answers at ${this.#url}: start the service, or name its operator's door with --url=`);
-    }
-    const text = await response.text();
+    const { response, text } = await this.#read(path, {
+      ...request,
+      headers: { ...headers, ...this.#authorization },
+      signal: AbortSignal.timeout(this.#answerMs),
+    });
     if (response.ok && response.headers.get("content-type") === "application/json") return JSON.parse(text);
-    throw new Refusal(reasonOf(text) ?? `Expected an operator's door at ${this.#url}, found ${response.status}`);
+    const reason = reasonOf(text) ?? `Expected an operator's door at ${this.#url}, found ${response.status}`;
+    throw new Refusal(response.status === 401 ? `${reason}; set OPERATOR_TOKEN to the token of that door` : reason);
   }
+
+  async #read(path: string, request: RequestInit) {
+    try {
+      const response = await fetch(this.#url + path, request);
+      return { response, text: await response.text() };
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const advice = "start the service, or name its operator's door with --url=";
+      throw new Refusal(`Nobody answers at ${this.#url} (${why}); ${advice}`, { cause });
+    }
+  }
+}
+
+function readUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol === "http:" || url?.protocol === "https:") return text.replace(/\/+$/, "");
+  throw new Refusal(`expected --url= like http://127.0.0.1:9090, found "${text}"`);
+}
+
+/** What a header cannot carry would be told with the whole token. */
+function readToken(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new Refusal("expected OPERATOR_TOKEN in visible ASCII characters on one line, found others, or none");
 }
 
 /** What a problem document says, if it is one. */

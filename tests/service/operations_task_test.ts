@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import deno from "../../deno.json" with { type: "json" };
 import { until } from "../contract/surroundings.ts";
 import { run } from "./program.ts";
-import { assertStatus, type Service, startService, temporaryDirectory } from "./service.ts";
+import { assertStatus, type Service, startService, surroundings, temporaryDirectory } from "./service.ts";
 
 const SUBSCRIPTION = "parcel_read_model_v1";
 const WHICH = [`--subscription=${SUBSCRIPTION}`, "--aggregate=parcel/p-1"];
@@ -66,7 +66,9 @@ describe("deno task dlq and deno task subscriptions", () => {
       [["show", ...WHICH], /parcel_read_model_v1 has not parked this aggregate/],
       [["show", "--subscription=x", "--aggregate=y"], /expected --aggregate=TYPE\/ID/],
       [["skip", ...WHICH, "--at=1"], /expected --reason=/],
-      [["skip", ...WHICH, "--at=one", "--reason=x"], /#\/sequence_number /],
+      [["skip", ...WHICH, "--at=one", "--reason=x"], /expected a number above 0 in --at=, found "one"/],
+      [["skip", ...WHICH, "--at=1.5", "--reason=x"], /#\/sequence_number /],
+      [["redrive", "--per-second=abc"], /expected a number above 0 in --per-second=, found "abc"/],
       [["cancel"], /No redrive is under way/],
       [["nonsense"], /expected list, show, stats/],
       [["list", "--nonsense=1"], /Unknown option '--nonsense'/],
@@ -81,12 +83,30 @@ describe("deno task dlq and deno task subscriptions", () => {
   });
 
   it("say that nobody answers", async () => {
-    const nobody = { operatorUrl: "http://127.0.0.1:9" };
-    const { code, stderr } = await dlq(nobody, "list");
-    assertEquals([code, stderr], [
-      1,
-      "annals: Nobody answers at http://127.0.0.1:9: start the service, or name its operator's door with --url=\n",
-    ]);
+    const { code, stderr } = await dlq({ operatorUrl: urlOfNobody() }, "list");
+    assertEquals(code, 1);
+    assertMatch(stderr, /^annals: Nobody answers at http:\S+ \(.+\); start the service, or name its .+ with --url=\n$/);
+  });
+
+  it("say how they are asked", async () => {
+    for (
+      const [ask, names] of [[dlq, /--limit= --after=;.* --per-second=/], [subscriptions, /audit --after=/]] as const
+    ) {
+      const { code, stdout, stderr } = await ask({ operatorUrl: urlOfNobody() }, "--help");
+      assertEquals([code, stderr], [0, ""]);
+      assertMatch(stdout, names);
+      assertMatch(stdout, /; always: --url= of the operator's door, --json, --help\n$/);
+    }
+  });
+
+  it("name the token where the door wants one, and take it", async () => {
+    await using directory = await temporaryDirectory();
+    const environment = { OPERATOR_TOKEN: "0123456789abcdef0123456789abcdef" };
+    await using service = await startService({ directory: directory.path, environment });
+    const refused = await dlq(service, "list");
+    assertEquals(refused.code, 1);
+    assertMatch(refused.stderr, /; set OPERATOR_TOKEN to the token of that door\n$/);
+    assertEquals((await task("dlq", service, ["list"], environment)).stdout, "none\n");
   });
 });
 
@@ -100,7 +120,16 @@ function subscriptions(service: At, ...args: string[]) {
   return task("subscriptions", service, args);
 }
 
-function task(name: "dlq" | "subscriptions", { operatorUrl }: At, options: readonly string[]) {
+function task(name: "dlq" | "subscriptions", { operatorUrl }: At, options: readonly string[], environment = {}) {
   const [command = "", ...args] = deno.tasks[name].command.split(" ");
-  return run(command, { args: [...args, ...options, `--url=${operatorUrl}`], environment: Deno.env.toObject() });
+  const given = { ...surroundings(), ...environment };
+  return run(command, { args: [...args, ...options, `--url=${operatorUrl}`], environment: given });
+}
+
+/** Where somebody listened a moment ago. */
+function urlOfNobody(): string {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return `http://127.0.0.1:${port}`;
 }
