@@ -11,19 +11,17 @@ import {
 } from "../plugins/storage_scylla/dialect.ts";
 import { BOOTSTRAP, MIGRATIONS, recordStatement } from "../plugins/storage_scylla/migrations.ts";
 import { systemRuntime } from "../plugins/runtime/mod.ts";
+import { endWith } from "./ending.ts";
 
 /**
  * Makes the keyspace and its tables in the cluster of SCYLLA_NODES, as the service itself does when it starts. With
  * `--print=<kind>` only prints the statements, for an administrator who applies them by hand.
  */
-try {
+await endWith(async () => {
   const kind = printedKind(Deno.args);
   if (kind === undefined) await apply();
   else print(kind);
-} catch (error) {
-  console.error(error instanceof StartError ? error.message : error);
-  Deno.exitCode = 1;
-}
+});
 
 function printedKind(args: readonly string[]): ServerKind | undefined {
   const given = args.map((arg) => arg === "--print" ? "--print=cassandra" : arg);
@@ -34,7 +32,11 @@ function printedKind(args: readonly string[]): ServerKind | undefined {
 }
 
 async function apply(): Promise<void> {
-  const parsed = databaseConfig.safeParse(Deno.env.toObject());
+  const environment = Deno.env.toObject();
+  if (environment.SCYLLA_NODES === undefined) {
+    throw new StartError("Cannot migrate: expected host:port in SCYLLA_NODES, found none; set it as for the service");
+  }
+  const parsed = databaseConfig.safeParse(environment);
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
     throw new StartError(`Cannot migrate with this environment: ${faults.join("; ")}`);

@@ -1,20 +1,22 @@
-import { parseArgs } from "node:util";
 import { z } from "zod";
 import { startApp } from "../core/engine/app.ts";
 import { supervision } from "../core/engine/supervision.ts";
-import { eventSource, topicName, topicsOf } from "../core/engine/publication.ts";
+import { eventSource, topicsOf } from "../core/engine/publication.ts";
 import { createRegistry, type Registry, registryRef } from "../core/engine/registry.ts";
 import { republish, type Republished, type Selection } from "../core/engine/republish.ts";
 import { type Sender, senderRef } from "../core/ports/broker.ts";
 import { checkpointStoreRef } from "../core/ports/checkpoints.ts";
 import { eventStoreRef } from "../core/ports/event_store.ts";
 import { definePlugin, StartError } from "../core/ports/plugin.ts";
+import { InvalidCursor } from "../core/ports/read_models.ts";
 import { streamListRef } from "../core/ports/stream_list.ts";
 import brokerKafka from "../plugins/broker_kafka/mod.ts";
 import logging from "../plugins/logging/mod.ts";
 import metrics from "../plugins/metrics/mod.ts";
 import { discoverModules, modulesDirectory } from "../plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "../plugins/runtime/mod.ts";
+import { endWith } from "./ending.ts";
+import { readSelection } from "./publish/selection.ts";
 
 /**
  * Sends events of the store to their topics again: with `--republish`, and `--topic=`, `--module=`,
@@ -22,26 +24,26 @@ import { systemRuntime } from "../plugins/runtime/mod.ts";
  * service is. The embedded store is used by one process at a time: stop the service before. On the cluster store it may
  * run.
  */
-const USAGE = "expected --republish with --topic=NAME, --module=NAME, --aggregate=MODULE/ID, or --from=TIME and " +
-  "--to=TIME, and perhaps --after=PLACE";
 const REPORT_MS = 2_000;
 
 const environment = Deno.env.toObject();
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
 let reached: Republished = { sent: 0, refused: 0, place: null };
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Error && error.name !== "TypeError" ? `annals: ${error.message}` : error);
-  if (reached.place !== null) console.error(`Go on with --after='${reached.place}'`);
-  Deno.exit(1);
-}
-Deno.exit(0);
 
-async function main(): Promise<void> {
+await endWith(async () => {
   const registry = createRegistry(await discoverModules(modulesDirectory(environment)));
-  const selection = readSelection(registry);
+  const selection = readSelection(Deno.args, registry);
+  try {
+    await publish(registry, selection);
+  } catch (error) {
+    if (reached.place !== null) console.error(`Go on with --after='${reached.place}'`);
+    if (!(error instanceof InvalidCursor)) throw error;
+    throw new StartError(`Cannot publish: ${error.message}; give --after= as a run before has told it`);
+  }
+});
+
+async function publish(registry: Registry, selection: Selection): Promise<void> {
   if (environment.REDPANDA_BROKERS === undefined) {
     throw new StartError("Cannot publish: expected brokers in REDPANDA_BROKERS, found none; set it as for the service");
   }
@@ -89,41 +91,9 @@ function summary(since: number): string {
   return `${reached.sent} events sent again in ${seconds.toFixed(1)} s, ${rate} a second`;
 }
 
-function readSelection({ modules, byName }: Registry): Selection {
-  const string = { type: "string" } as const;
-  const names = { topic: string, module: string, aggregate: string, from: string, to: string, after: string };
-  const { values } = parseArgs({ args: Deno.args, options: { ...names, republish: { type: "boolean" } } });
-  const { topic, aggregate, from, to, after } = values;
-  const module = values.module ?? modules.find((served) => topicName(served) === topic)?.module.name;
-  if (topic !== undefined && module === undefined) throw new StartError(`Cannot publish: there is no topic ${topic}`);
-  if (module !== undefined && !byName.has(module)) throw new StartError(`Cannot publish: there is no module ${module}`);
-  if (values.republish !== true || [module, aggregate, from, to].every((each) => each === undefined)) {
-    throw new StartError(`Cannot publish: ${USAGE}`);
-  }
-  return {
-    ...(module === undefined ? {} : { modules: new Set([module]) }),
-    ...(aggregate === undefined ? {} : { stream: readStream(aggregate, byName) }),
-    ...(from === undefined ? {} : { from: readTime(from) }),
-    ...(to === undefined ? {} : { to: readTime(to) }),
-    ...(after === undefined ? {} : { after }),
-  };
-}
-
-function readStream(text: string, byName: Registry["byName"]) {
-  const [, aggregateType = "", aggregateId = ""] = /^([^/]+)\/(.+)$/.exec(text) ?? [];
-  if (byName.has(aggregateType)) return { aggregateType, aggregateId };
-  throw new StartError(`Cannot publish --aggregate=${text}: expected MODULE/ID, with one of ${[...byName.keys()]}`);
-}
-
-function readTime(text: string): string {
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new StartError(`Cannot publish: expected a time like 2026-11-21T10:00:00Z, found "${text}"`);
-}
-
 async function storage() {
   const { SCYLLA_NODES: nodes } = environment;
-  if (nodes === undefined) return (await import("../plugins/storage_sqlite/mod.ts")).default;
+  if (nodes === undefined) return (await import("../plugins/storage_sqlite/mod.ts")).storageOfTask;
   return (await import("../plugins/storage_scylla/mod.ts")).default;
 }
 

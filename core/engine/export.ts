@@ -1,4 +1,5 @@
 import { type EventStore, type RecordedEvent, type Stream, streamKey } from "../ports/event_store.ts";
+import { InvalidCursor } from "../ports/read_models.ts";
 import type { StreamList } from "../ports/stream_list.ts";
 import { type AggregateEnd, AggregateSum, ExportSum, headerLine, lineOfEvent } from "./export_format.ts";
 import { ExportRefused, type Line } from "./export_lines.ts";
@@ -94,6 +95,6 @@ async function requirePlace(streamList: StreamList, place: string): Promise<void
   try {
     for await (const _page of streamList.streams(place)) return;
   } catch (error) {
-    throw error instanceof TypeError ? new ExportRefused(`${ANOTHER}: ${error.message}`) : error;
+    throw error instanceof InvalidCursor ? new ExportRefused(`${ANOTHER}: ${error.message}`) : error;
   }
 }

@@ -8,7 +8,7 @@ export type StreamPage = { readonly streams: readonly Stream[]; readonly place: 
 export type StreamList = {
   /**
    * Each once, in an order of the storage's own that stays: those behind the place (null: all) that were there when it
-   * began. Pages are made when asked for. Throws a `TypeError` for a place that the storage did not make.
+   * began. Pages are made when asked for. Throws an `InvalidCursor` for a place that the storage did not make.
    */
   streams(after: string | null): AsyncIterable<StreamPage>;
 };

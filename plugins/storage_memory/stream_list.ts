@@ -1,4 +1,5 @@
 import type { Stream } from "../../core/ports/event_store.ts";
+import { InvalidCursor } from "../../core/ports/read_models.ts";
 import type { StreamList } from "../../core/ports/stream_list.ts";
 
 const PAGE = 100;
@@ -8,7 +9,7 @@ export function createStreamList(all: () => readonly Stream[]): StreamList {
   return {
     async *streams(after) {
       if (after !== null && !/^\d{1,15}$/.test(after)) {
-        throw new TypeError(`Cannot go on after "${after}": expected a place of this list`);
+        throw new InvalidCursor(`Cannot go on after "${after}": expected a place of this list`);
       }
       for (let at = Number(after ?? 0); at < all().length; at += PAGE) {
         const streams = all().slice(at, at + PAGE);

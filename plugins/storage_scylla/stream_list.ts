@@ -1,3 +1,4 @@
+import { InvalidCursor } from "../../core/ports/read_models.ts";
 import type { StreamList } from "../../core/ports/stream_list.ts";
 import type { CqlSession } from "./session.ts";
 import { fromText } from "../../core/engine/stored_text.ts";
@@ -36,6 +37,6 @@ export function createStreamList(session: CqlSession): StreamList {
 /** Two partitions of one token are as good as impossible, and would lie in one page. */
 function readPlace(place: string | null): bigint {
   if (place === null) return FIRST_TOKEN;
-  if (/^-?\d{1,19}$/.test(place)) return BigInt(place);
-  throw new TypeError(`Cannot go on after "${place}": expected a place of this list`);
+  if (/^-?\d{1,19}$/.test(place) && BigInt.asIntN(64, BigInt(place)) === BigInt(place)) return BigInt(place);
+  throw new InvalidCursor(`Cannot go on after "${place}": expected a place of this list`);
 }

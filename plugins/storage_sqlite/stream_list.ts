@@ -1,3 +1,4 @@
+import { InvalidCursor } from "../../core/ports/read_models.ts";
 import type { StreamList } from "../../core/ports/stream_list.ts";
 import type { EventsReader } from "./events_reader.ts";
 
@@ -24,7 +25,7 @@ function readPlace(place: string) {
   if (typeof aggregateType === "string" && typeof aggregateId === "string" && more.length === 0) {
     return { aggregateType, aggregateId };
   }
-  throw new TypeError(`Cannot go on after "${place}": expected a place of this list`);
+  throw new InvalidCursor(`Cannot go on after "${place}": expected a place of this list`);
 }
 
 function parse(place: string): unknown[] {

@@ -165,7 +165,7 @@ describe("deno task publish --republish", () => {
       for (const id of ids) assertStatus(await service.post(`/accounts/${id}`, DEPOSIT), 200);
       await whenPublished(service);
       const refused = await republish(environment, ["--module=account"]);
-      assertEquals(refused.code, 1);
+      assertEquals(refused.code, 2);
       assertStringIncludes(refused.stderr, "another process uses it");
       await service.end("SIGTERM");
     }

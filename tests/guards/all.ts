@@ -10,6 +10,7 @@ import { handlerGuards } from "./handler_guards.ts";
 import { kafkaGuards } from "./kafka_guards.ts";
 import { monitoringGuards } from "./monitoring_guards.ts";
 import { supervisionGuards } from "./supervision_guards.ts";
+import { taskGuards } from "./task_guards.ts";
 import { type Guard, guards } from "./guards.ts";
 
 /** Every guard of a promise there is. */
@@ -27,4 +28,5 @@ export const allGuards: readonly Guard[] = [
   kafkaGuards,
   monitoringGuards,
   supervisionGuards,
+  taskGuards,
 ].flat();

@@ -1,0 +1,69 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { startService, temporaryDirectory } from "./service.ts";
+import { runTask } from "./task.ts";
+
+/** Where nothing is asked: the brokers that a task must have been given before it looks at its store. */
+const BROKERS = { REDPANDA_BROKERS: "127.0.0.1:1" };
+
+describe("deno task publish", () => {
+  it("says in one line what its arguments are not, and ends with 1", async () => {
+    await using directory = await temporaryDirectory();
+    const refusals: readonly (readonly [readonly string[], RegExp])[] = [
+      [["--nonsense"], /Unknown option '--nonsense'/],
+      [["--topic=order-events"], /expected --republish with /],
+      [["--republish"], /expected --republish with /],
+      [["--republish", "--topic=nothing"], /there is no topic nothing; expected one of .*order-events/],
+      [["--republish", "--module=order", "--topic=nothing"], /there is no topic nothing/],
+      [["--republish", "--module=nothing"], /there is no module nothing; expected one of .*order/],
+      [
+        ["--republish", "--module=account", "--topic=order-events"],
+        /order-events is of the module order, not of account/,
+      ],
+      [["--republish", "--module=order", "--topic=order-events"], /expected brokers in REDPANDA_BROKERS/],
+      [["--republish", "--from=soon"], /expected a time like .*, found "soon"/],
+    ];
+    for (const [args, reason] of refusals) {
+      const { code, stdout, stderr } = await runTask("publish", { directory: directory.path, args });
+      assertEquals([code, stdout, stderr.split("\n").length], [1, "", 2], stderr);
+      assertMatch(stderr, /^annals: /);
+      assertMatch(stderr, reason);
+    }
+  });
+
+  it("says in one line that it cannot go on after what is no place, and ends with 1", async () => {
+    await using directory = await temporaryDirectory();
+    const args = ["--republish", "--module=order", "--after=junk"];
+    const { code, stderr } = await runTask("publish", { directory: directory.path, args, environment: BROKERS });
+    const told = stderr.split("\n").filter((line) => !line.startsWith('{"@timestamp"'));
+    assertEquals([code, told.length], [1, 2], stderr);
+    assertMatch(told[0] ?? "", /^annals: .*Cannot go on after "junk": .*; give --after= as a run before has told it$/);
+  });
+
+  it("ends with 2 beside a service", async () => {
+    await using directory = await temporaryDirectory();
+    await using _service = await startService({ directory: directory.path });
+    const args = ["--republish", "--module=order"];
+    const { code, stderr } = await runTask("publish", { directory: directory.path, args, environment: BROKERS });
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "another process uses it; stop the service first\n");
+  });
+});
+
+describe("deno task migrate", () => {
+  it("says in one line what it lacks, and ends with 1", async () => {
+    await using directory = await temporaryDirectory();
+    const refusals: readonly (readonly [readonly string[], Record<string, string>, RegExp])[] = [
+      [[], {}, /expected host:port in SCYLLA_NODES, found none/],
+      [[], { SCYLLA_NODES: "a b" }, /SCYLLA_NODES: expected nodes as in .*, found "a b"/],
+      [["--print=nothing"], {}, /Cannot print for nothing: expected one of cassandra/],
+      [["--nonsense"], {}, /Unknown option '--nonsense'/],
+    ];
+    for (const [args, environment, reason] of refusals) {
+      const { code, stdout, stderr } = await runTask("migrate", { directory: directory.path, args, environment });
+      assertEquals([code, stdout, stderr.split("\n").length], [1, "", 2], stderr);
+      assertMatch(stderr, /^annals: /);
+      assertMatch(stderr, reason);
+    }
+  });
+});
