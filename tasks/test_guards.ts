@@ -10,6 +10,7 @@ import {
   startOwnKafka,
   startTogether,
 } from "./cluster/server.ts";
+import { runTogether } from "./run_together.ts";
 
 /**
  * Takes each guard away, one at a time in a copy of the sources, and expects its test to fail: a promise whose guard
@@ -42,7 +43,9 @@ if (chosen.length === 0) {
   console.error(`expected guards with "${only}", found none${onServer ? "" : " that need no server: try --cluster"}`);
   Deno.exit(1);
 }
-if (!await areNoticed(chosen)) Deno.exit(1);
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+Deno.exit(await areNoticed(chosen) ? 0 : 1);
 
 async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
   await using server = onServer ? await openServer() : undefined;
@@ -55,6 +58,7 @@ async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
     for (const guard of chosen) {
       const began = performance.now();
       const fault = await faultOf(guard, { root: copy, server });
+      if (stopping.signal.aborted) return false;
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       console.log(
         fault === undefined ? `guarded  ${guard.promise} (${seconds} s)` : `FAULT    ${guard.promise}: ${fault}`,
@@ -106,7 +110,8 @@ async function noticing({ test, case: name = "" }: Guard, { root, server }: Plac
   const net = server !== undefined && server.hosts === undefined ? "--allow-net" : `--allow-net=${hosts}`;
   const report = `${root}/guard.xml`;
   await Deno.writeTextFile(report, "");
-  const child = new Deno.Command("deno", {
+  const late = AbortSignal.timeout(HANGS_AFTER_MS);
+  const success = await runTogether("deno", {
     args: [
       ...["test", "--no-check", "--no-prompt", "--sanitize-ops", "--sanitize-resources", "--allow-env", "--allow-read"],
       ...["--allow-write", net, "--allow-run=deno,sh,cat,curl,prlimit"],
@@ -116,16 +121,10 @@ async function noticing({ test, case: name = "" }: Guard, { root, server }: Plac
     env: { ...server?.environment(), GUARD_CASE: name },
     stdout: show ? "inherit" : "null",
     stderr: show ? "inherit" : "null",
-  }).spawn();
-  let hangs = false;
-  const timer = setTimeout(() => {
-    hangs = true;
-    child.kill("SIGKILL");
-  }, HANGS_AFTER_MS);
-  const { success } = await child.status;
-  clearTimeout(timer);
+    signal: AbortSignal.any([late, stopping.signal]),
+  });
   if (success) return `${test} passes without it`;
-  return hangs || RAN.test(await Deno.readTextFile(report)) ? undefined : `${test} cannot even start without it`;
+  return late.aborted || RAN.test(await Deno.readTextFile(report)) ? undefined : `${test} cannot even start without it`;
 }
 
 async function copySources(from: string, to: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { within } from "../../tests/service/program.ts";
 import { Door, Refusal } from "./door.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -9,7 +10,8 @@ describe("the door that the operators' tasks ask", () => {
     const later = Promise.withResolvers<Response>();
     const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => later.promise);
     const door = new Door(`http://127.0.0.1:${server.addr.port}/`, { answerMs: 1 });
-    const { message } = await assertRejects(() => door.get("/operations/subscriptions"), Refusal);
+    const asking = assertRejects(() => door.get("/operations/subscriptions"), Refusal);
+    const { message } = await within(asking, 5_000, "the door to be given up");
     assertStringIncludes(message, `Nobody answers at http://127.0.0.1:${server.addr.port} (`);
     assertStringIncludes(message, "timeout");
     later.resolve(new Response());
