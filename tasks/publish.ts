@@ -28,7 +28,9 @@ const REPORT_MS = 2_000;
 
 const environment = Deno.env.toObject();
 const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => stopping.abort(new StartError("Stopped before the end")));
+}
 let reached: Republished = { sent: 0, refused: 0, place: null };
 
 await endWith(async () => {
@@ -76,7 +78,7 @@ async function run(parts: Parameters<typeof republish>[0], selection: Selection)
   const since = performance.now();
   let told = since;
   for await (reached of republish(parts, selection)) {
-    if (stopping.signal.aborted) throw new StartError("Stopped before the end");
+    stopping.signal.throwIfAborted();
     if (performance.now() - told < REPORT_MS) continue;
     told = performance.now();
     console.log(`${summary(since)}; to go on from here: --after='${reached.place}'`);
