@@ -13,8 +13,13 @@ type Excess = "too_large" | "no_room";
 const SMALL_BYTES = 16 * 1024;
 const JSON_TYPE = /^application\/json[ \t]*(?:;.*)?$/i;
 const DECODER = new TextDecoder("utf-8", { fatal: true });
+/** The rest of a body that nobody reads would be in the way of the connection's next request. */
+const CLOSE = { connection: "close" };
 
-/** Reads one JSON value, within the limits and in time. Whatever ends the body early counts as not in time. */
+/**
+ * Reads one JSON value, within the limits and in time, and holds nothing of it once that is decided. Whatever ends the
+ * body early counts as not in time.
+ */
 export async function readBody(
   request: Request,
   { limits, bodyDeadlines, bodyMemory }: { limits: BodyLimits; bodyDeadlines: Deadlines; bodyMemory: BodyMemory },
@@ -24,16 +29,20 @@ export async function readBody(
   const length = request.headers.get("content-length");
   if (length !== null && Number(length) > limits.bytes) return tooLarge(limits);
   const isSmall = length !== null && Number(length) <= SMALL_BYTES;
+  const reader = isSmall ? undefined : request.body?.getReader();
   let bytes: Bytes | Excess | "late";
   try {
-    bytes = await bodyDeadlines.race(isSmall ? request.bytes() : readAtMost(request, limits.bytes, bodyMemory));
+    const reading = reader === undefined ? request.bytes() : readAtMost(reader, { limits, bodyMemory });
+    bytes = await bodyDeadlines.race(reading);
   } catch {
     bytes = "late";
   }
-  if (bytes === "late") return problem("body_timeout");
+  if (typeof bytes !== "string") return parse(bytes, limits);
+  // A read that waits ends with this, and gives its memory back.
+  reader?.cancel().catch(() => {});
   if (bytes === "too_large") return tooLarge(limits);
-  if (bytes === "no_room") return problem("overloaded", { detail: "There are too many large bodies on their way" });
-  return parse(bytes, limits);
+  if (bytes === "late") return problem("body_timeout", { headers: CLOSE });
+  return problem("overloaded", { detail: "There are too many large bodies on their way", headers: CLOSE });
 }
 
 function refuseType(headers: Headers): Problem | undefined {
@@ -47,19 +56,23 @@ function refuseType(headers: Headers): Problem | undefined {
   return undefined;
 }
 
-async function readAtMost({ body }: Request, limitBytes: number, memory: BodyMemory): Promise<Bytes | Excess> {
+async function readAtMost(
+  reader: ReadableStreamDefaultReader<Bytes>,
+  { limits, bodyMemory }: { limits: BodyLimits; bodyMemory: BodyMemory },
+): Promise<Bytes | Excess> {
   const chunks: Bytes[] = [];
   let size = 0;
   try {
-    for await (const chunk of body ?? []) {
-      if (size + chunk.length > limitBytes) return "too_large";
-      if (!memory.take(chunk.length)) return "no_room";
+    for (;;) {
+      const { done, value: chunk } = await reader.read();
+      if (done) return joined(chunks, size);
+      if (size + chunk.length > limits.bytes) return "too_large";
+      if (!bodyMemory.take(chunk.length)) return "no_room";
       size += chunk.length;
       chunks.push(chunk);
     }
-    return joined(chunks, size);
   } finally {
-    memory.free(size);
+    bodyMemory.free(size);
   }
 }
 
@@ -90,5 +103,5 @@ function parse(bytes: Bytes, limits: BodyLimits): Body | Problem {
 }
 
 function tooLarge(limits: BodyLimits): Problem {
-  return problem("payload_too_large", { detail: `A body has at most ${limits.bytes} bytes` });
+  return problem("payload_too_large", { detail: `A body has at most ${limits.bytes} bytes`, headers: CLOSE });
 }

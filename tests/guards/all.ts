@@ -8,6 +8,7 @@ import { doorsGuards } from "./doors_guards.ts";
 import { feedGuards } from "./feed_guards.ts";
 import { handlerGuards } from "./handler_guards.ts";
 import { kafkaGuards } from "./kafka_guards.ts";
+import { limitsGuards } from "./limits_guards.ts";
 import { monitoringGuards } from "./monitoring_guards.ts";
 import { supervisionGuards } from "./supervision_guards.ts";
 import { taskGuards } from "./task_guards.ts";
@@ -26,6 +27,7 @@ export const allGuards: readonly Guard[] = [
   feedGuards,
   handlerGuards,
   kafkaGuards,
+  limitsGuards,
   monitoringGuards,
   supervisionGuards,
   taskGuards,

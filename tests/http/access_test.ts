@@ -86,6 +86,17 @@ describe("requests under way", () => {
     await until(async () => (await refused()).status !== 503);
     assertEquals((await service.send("/accounts/other", { body: padded })).status, 201);
   });
+
+  it("hold nothing of a body that was given up, though its client stays", async () => {
+    await using service = await openService({ environment: { BODY_MEMORY_BYTES: "65536", BODY_TIMEOUT_MS: "1000" } });
+    const held = await Promise.all([1, 2].map(() => beginBody(service.url, { length: 100_000, sent: 30_000 })));
+    for (const connection of held) {
+      const answer = new TextDecoder().decode((await connection.readable.getReader().read()).value);
+      assertMatch(answer, /^HTTP\/1\.1 408 .*\r\nconnection: close\r\n/is);
+    }
+    assertEquals((await service.send("/accounts/large", { body: JSON.stringify(OPEN).padEnd(60_000) })).status, 201);
+    for (const connection of held) connection.close();
+  });
 });
 
 describe("the operator's door", () => {
@@ -110,6 +121,8 @@ describe("the operator's door", () => {
       assertEquals(await ask(path, { "sec-fetch-site": "cross-site" }), 403);
     }
     assertEquals(await ask("/nothing", { host: `rebound.test:${port}` }), 403);
+    assertEquals(await ask("/metrics", { host: "a b" }), 403);
+    assertEquals(service.lines.filter((line) => line.startsWith("error")), []);
   });
 
   it("tells those without its token nothing, but that the service is well", async () => {

@@ -52,12 +52,12 @@ function refuseForeignPage(
   { url, headers }: Request,
   { isOnLoopback }: { readonly isOnLoopback: boolean },
 ): Problem | undefined {
-  const { hostname, host } = new URL(url);
-  if (isOnLoopback && !isLoopback(hostname)) {
+  const asked = URL.parse(url);
+  if (asked === null || isOnLoopback && !isLoopback(asked.hostname)) {
     return problem("forbidden", { detail: "Ask the operator's door by a name of this machine, like 127.0.0.1" });
   }
   const origin = headers.get("origin");
-  const isOwn = origin === null || URL.parse(origin)?.host === host;
+  const isOwn = origin === null || URL.parse(origin)?.host === asked.host;
   if (isOwn && headers.get("sec-fetch-site") !== "cross-site") return undefined;
   return problem("forbidden", { detail: "The operator's door does not answer pages of other origins" });
 }
