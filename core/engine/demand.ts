@@ -10,11 +10,6 @@ export class Demand {
     this.#runtime = runtime;
   }
 
-  /** How many wait, whatever for. */
-  get size(): number {
-    return this.#waiting.values().reduce((sum, count) => sum + count, 0);
-  }
-
   /** Somebody begins to wait; what it returns is to be called when that is over. */
   begin(subscription: string): () => void {
     this.#count(subscription, 1);

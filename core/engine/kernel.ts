@@ -50,7 +50,7 @@ export function kernel(found: readonly FoundModule[]) {
       LIVE_CACHE_BYTES: z.coerce.number().int().positive().default(LIVE_CACHE_BYTES),
     }),
     async start({ services: { tracers: [tracer], ...services }, config }) {
-      const { store, snapshots, readModels, runtime, log, telemetry, lifecycle } = services;
+      const { store, snapshots, readModels, runtime, log, telemetry, lifecycle: { stopping } } = services;
       const loader = new AggregateLoader({ store, snapshots, log });
       const cache = new LiveCache(config.LIVE_CACHE_BYTES);
       const metrics = createCommandMetrics(telemetry, runtime);
@@ -63,7 +63,7 @@ export function kernel(found: readonly FoundModule[]) {
         services: {
           registry,
           commandBus: tracer === undefined ? queue : tracedBus(queue, tracer),
-          queries: createQueries({ store, loader, cache, readModels, runtime, demand, stopping: lifecycle.stopping }),
+          queries: createQueries({ registry, store, loader, cache, readModels, runtime, demand, stopping }),
           requests: new RequestLog({ store, runtime, book: new OrderBook() }),
           projectors: views.map((view) => createProjector(view, { readModels, demand })),
         },

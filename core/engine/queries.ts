@@ -2,18 +2,19 @@ import type { Fields } from "../model/message.ts";
 import type { Principal, Read } from "../model/module.ts";
 import { type EventStore, type RecordedEvent, type Stream, streamKey } from "../ports/event_store.ts";
 import { ref } from "../ports/plugin.ts";
-import type { Write } from "../ports/progress.ts";
-import type { Find, ReadModels, StoredDocument, View } from "../ports/read_models.ts";
-import type { Runtime } from "../ports/runtime.ts";
+import type { Find, StoredDocument, View } from "../ports/read_models.ts";
 import type { Aggregate, AggregateLoader } from "./aggregate.ts";
-import type { Demand } from "./demand.ts";
 import { jsonSize } from "./json_size.ts";
 import type { LiveCache } from "./live_cache.ts";
-import type { Served, ServedView } from "./registry.ts";
+import type { Registry, Served, ServedView } from "./registry.ts";
+import { createWaits, type Shown, type ShownParts } from "./shown.ts";
 
 export type Moment = { readonly version: number } | { readonly at: string };
 
-/** Reads on somebody's behalf; `forbidden` is the module's `allowRead` saying no. Throws `Unavailable`. */
+/**
+ * Reads on somebody's behalf; `forbidden` is the module's `allowRead` saying no, also to the state of the write that an
+ * answer is to show: how far another's aggregate is would be told else. Throws `Unavailable`.
+ */
 export type Queries = {
   /** The presented state now, or as it was at a version or an ISO moment (inclusive). */
   state(served: Served, query: { principal: Principal; id: string; moment?: Moment | undefined }): Promise<
@@ -36,30 +37,27 @@ export type Queries = {
   >;
 };
 
-/** The write that an answer must show, and how long it may wait for that: then it is `behind`, or `parked` at once. */
-export type Shown = { readonly write: Write; readonly timeoutMs: number };
-
 export const queriesRef = ref<Queries>("queries");
 
 /** One event may take half a megabyte: a page of many is bounded by their size, and read in chunks. */
 const HISTORY_PAGE_BYTES = 4_000_000;
 const HISTORY_CHUNK_EVENTS = 50;
 
-export type QueriesParts = {
-  readonly store: EventStore;
+export type QueriesParts = ShownParts & {
+  readonly registry: Registry;
   readonly loader: AggregateLoader;
   readonly cache: LiveCache;
-  readonly readModels: ReadModels;
-  readonly runtime: Runtime;
-  readonly demand: Demand;
-  readonly stopping: AbortSignal;
 };
 
-/** More callers than these do not wait for a view: they are told at once that it is behind. */
-const MAX_WAITING_FOR_VIEWS = 1_000;
-
 export function createQueries(parts: QueriesParts): Queries {
-  const { store, readModels } = parts;
+  const { registry, store, readModels } = parts;
+  const whenShown = createWaits(parts);
+  const mayKnow = (principal: Principal, shown: Shown | undefined) => {
+    if (shown === undefined) return true;
+    const { aggregateType, aggregateId: id } = shown.write;
+    const writer = registry.byName.get(aggregateType);
+    return writer !== undefined && mayRead(writer, principal, { kind: "state", id });
+  };
   return {
     async state(served, { principal, id, moment }) {
       if (!mayRead(served, principal, { kind: "state", id })) return { is: "forbidden" };
@@ -85,14 +83,16 @@ export function createQueries(parts: QueriesParts): Queries {
       const by = where === undefined ? undefined : model.indexes[where.index]?.by;
       const filter = where === undefined || by === undefined ? {} : { [by]: where.value };
       if (!mayRead(served, principal, { kind: "view", view: projection.name, filter })) return { is: "forbidden" };
-      const standing = await whenShown(parts, servedView, shown);
+      if (!mayKnow(principal, shown)) return { is: "forbidden" };
+      const standing = await whenShown(servedView, { principal, shown });
       if (standing !== "passed") return { is: standing };
       return { is: "found", view: await readModels.find(model, find) };
     },
     async document(servedView, { principal, key, shown }) {
       const { served, projection, model } = servedView;
       if (!mayRead(served, principal, { kind: "view", view: projection.name, key })) return { is: "forbidden" };
-      const standing = await whenShown(parts, servedView, shown);
+      if (!mayKnow(principal, shown)) return { is: "forbidden" };
+      const standing = await whenShown(servedView, { principal, shown });
       if (standing !== "passed") return { is: standing };
       const document = (await readModels.get(model, [key])).get(key);
       return document === undefined ? { is: "missing" } : { is: "found", document };
@@ -148,38 +148,4 @@ async function aggregateAt(
   const { at } = moment;
   const past = await loader.loadUntil(served, id, (event) => event.timestamp <= at);
   return past.version === 0 ? undefined : past;
-}
-
-async function whenShown(
-  { store, readModels: { progress }, runtime, demand, stopping }: QueriesParts,
-  { model: { incarnation: subscription }, aggregateTypes }: ServedView,
-  shown: Shown | undefined,
-): Promise<"passed" | "behind" | "parked"> {
-  if (shown === undefined) return "passed";
-  const { write, timeoutMs } = shown;
-  if (aggregateTypes?.has(write.aggregateType) === false) return "passed";
-  const standingNow = async () => {
-    const standing = await progress.standing(subscription, write);
-    return standing.is === "parked" && !standing.parked.givenUp ? "behind" : standing.is;
-  };
-  const first = await standingNow();
-  // Nothing is waited for that was never written, like a made-up version.
-  if (first !== "behind" || await store.version(write) < write.version) return first;
-  if (demand.size >= MAX_WAITING_FOR_VIEWS) return "behind";
-  const waiting = new AbortController();
-  const endDemand = demand.begin(subscription);
-  const deadline = runtime.sleep(timeoutMs, { signal: AbortSignal.any([waiting.signal, stopping]) }).catch(() => {});
-  const late = deadline.then(() => "late" as const);
-  try {
-    for (;;) {
-      const moved = progress.whenMoved(subscription, { signal: waiting.signal });
-      moved.catch(() => {});
-      const standing = await standingNow();
-      if (standing !== "behind") return standing;
-      if (await Promise.race([moved, late]) === "late") return "behind";
-    }
-  } finally {
-    waiting.abort();
-    endDemand();
-  }
 }

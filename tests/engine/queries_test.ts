@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { counter } from "./counter.ts";
+import { virtualRuntime } from "annals/testing";
+import type { Module } from "annals";
+import { counter, counterWith } from "./counter.ts";
 import { ANONYMOUS, openRig, type Rig } from "./rig.ts";
 
 const principal = ANONYMOUS;
@@ -10,6 +12,12 @@ function served(rig: Rig) {
   const found = rig.registry.byName.get("counter");
   if (found === undefined) throw new Error("the counter is served");
   return found;
+}
+
+function viewOf(rig: Rig) {
+  const view = rig.registry.views.get("counter_totals");
+  if (view === undefined) throw new Error("the view is served");
+  return view;
 }
 
 async function page(rig: Rig, after: number, limit: number) {
@@ -73,9 +81,48 @@ describe("Queries", () => {
     const asked = { principal: guest, id: "nobody" };
     assertEquals(await rig.queries.state(served(rig), asked), { is: "forbidden" });
     assertEquals(await rig.queries.history(served(rig), { ...asked, after: 0, limit: 1 }), { is: "forbidden" });
-    const view = rig.registry.views.get("counter_totals");
-    if (view === undefined) throw new Error("no view");
+    const view = viewOf(rig);
     assertEquals(await rig.queries.document(view, { principal: guest, key: "x" }), { is: "forbidden" });
     assertEquals(await rig.queries.find(view, { principal: guest, find: { limit: 1 } }), { is: "forbidden" });
+  });
+
+  it("tells by a write to be shown nothing of what its module's allowRead refuses", async () => {
+    const allowRead: Module["allowRead"] = ({ sub }, read) => read.kind === "view" || "id" in read && read.id === sub;
+    await using rig = await openRig({ modules: [counterWith({ allowRead })], streamer: false });
+    for (const id of ["alice", "bob"]) await rig.execute({ module: "counter", id, body: { type: "Count", by: 1 } });
+    const view = viewOf(rig);
+    const shownOf = (aggregateId: string, version: number) => ({
+      write: { aggregateType: "counter", aggregateId, version },
+      timeoutMs: 0,
+    });
+    const bob = { sub: "bob", claims: {} };
+    for (const version of [1, 2]) {
+      const shown = shownOf("alice", version);
+      assertEquals(await rig.queries.document(view, { principal: bob, key: "bob", shown }), { is: "forbidden" });
+      assertEquals(await rig.queries.find(view, { principal: bob, find: { limit: 1 }, shown }), { is: "forbidden" });
+    }
+    const own = { principal: bob, key: "bob", shown: shownOf("bob", 1) };
+    assertEquals(await rig.queries.document(view, own), { is: "behind" });
+  });
+
+  it("lets one wait for views a hundred times at once, those without a name a thousand times", async () => {
+    const runtime = virtualRuntime({ seed: 1 });
+    await using rig = await openRig({ modules: [counter], streamer: false, runtime });
+    await rig.execute({ module: "counter", id: "a", body: { type: "Count", by: 1 } });
+    const view = viewOf(rig);
+    const write = { aggregateType: "counter", aggregateId: "a", version: 1 };
+    const wait = async (sub: string) => {
+      const principal = { sub, claims: {} };
+      const { is } = await rig.queries.document(view, { principal, key: "a", shown: { write, timeoutMs: 1_000 } });
+      assertEquals(is, "behind");
+      return runtime.monotonicMs();
+    };
+    const begunMs = runtime.monotonicMs();
+    const waits = ["alice", "anonymous"].flatMap((sub) => Array.from({ length: 100 }, () => wait(sub)));
+    const refusedMs = await wait("alice");
+    waits.push(wait("bob"), wait("anonymous"));
+    await runtime.advance(1_000);
+    assertEquals(refusedMs, begunMs);
+    assertEquals(new Set(await Promise.all(waits)), new Set([begunMs + 1_000]));
   });
 });

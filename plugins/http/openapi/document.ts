@@ -33,12 +33,13 @@ export function openApiDocument(
   const health = schemas.add("Health", healthSchema);
   const pageLimit = limits.page;
   const { modules, views } = registry;
+  const isForbidding = modules.some(({ module }) => module.allowRead !== undefined);
   const dataPaths = [
     ...modules.map((served) => ({
       ...modulePaths(served, { schemas, result, pageLimit }),
       ...(broker === undefined ? {} : topicPath(served)),
     })),
-    ...[...views.values()].map((view) => viewPaths(view, { schemas, pageLimit })),
+    ...[...views.values()].map((view) => viewPaths(view, { schemas, pageLimit, isForbidding })),
   ];
   const rejections = modules.map(({ module: { name, rejections } }) => {
     const named = Object.entries(rejections).map(([code, title]) => [`${name}/${code}`, title]);

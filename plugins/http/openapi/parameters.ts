@@ -18,7 +18,8 @@ const HEADERS = {
     schema: { anyOf: [{ const: "*" }, { type: "string", pattern: '^"[1-9][0-9]{0,14}"$' }] },
   },
   "Consistency-Token": {
-    description: "From the answer to a command: the view shows that write, or the answer is 503.",
+    description: "From the answer to a command: the view shows that write, or the answer is 503; 403 to whoever may " +
+      "not read what was written.",
     schema: { type: "string", pattern: "^[A-Za-z0-9_-]{1,512}$" },
   },
   "Prefer": {

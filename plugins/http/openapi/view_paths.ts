@@ -14,10 +14,17 @@ import { pageSchema, VERSION } from "./service_schemas.ts";
 
 const HEADERS: readonly RequestHeader[] = ["Consistency-Token", "Prefer"];
 
+type Parts = {
+  readonly schemas: Schemas;
+  readonly pageLimit: number;
+  /** Whether any module refuses reads: a Consistency-Token may be of each. */
+  readonly isForbidding: boolean;
+};
+
 /** The paths of one view: its documents and one of them. */
 export function viewPaths(
   { projection, served: { module } }: ServedView,
-  { schemas, pageLimit }: { readonly schemas: Schemas; readonly pageLimit: number },
+  { schemas, pageLimit, isForbidding }: Parts,
 ): JsonObject {
   const key = projection.key === undefined
     ? { schema: idSchema(module.id), example: exampleId(module) }
@@ -29,7 +36,7 @@ export function viewPaths(
   const about = {
     tag: module.name,
     headers: HEADERS,
-    problems: [503, ...(module.allowRead === undefined ? [] : [403])],
+    problems: [503, ...(isForbidding ? [403] : [])],
   };
   return {
     [`/views/${projection.name}`]: {
