@@ -16,8 +16,13 @@ export type Authentication =
   | { readonly is: "refused"; readonly reason: string }
   | { readonly is: "unavailable" };
 
-/** Tells who holds a bearer token: of one it knows at once. It never throws, and never names a reserved subject. */
-export type Authenticator = { authenticate(token: string): Authentication | Promise<Authentication> };
+/** Tells who holds a bearer token. It never throws, and never names a reserved subject. */
+export type Authenticator = {
+  /** What can be told of a token at once; undefined where it has to be checked. */
+  known(token: string): Authentication | undefined;
+  /** What is told of a token; one that is not known is checked, which costs. */
+  authenticate(token: string): Authentication | Promise<Authentication>;
+};
 
 /** Gathered from the plugins, and used by the doors when there is one. */
 export const authenticatorRef = manyRef<Authenticator>("authenticator");

@@ -54,12 +54,15 @@ export class Verifier implements Authenticator {
     this.#parts = parts;
   }
 
-  authenticate(token: string): Authentication | Promise<Authentication> {
+  known(token: string): Authentication | undefined {
     if (token.length > TOKEN_LENGTH_MAX) return refused(`it is longer than ${TOKEN_LENGTH_MAX} characters`);
-    const digest = hash("sha256", token, "base64");
-    const known = this.#known.get(digest);
-    if (known === undefined) return this.#verify(token, digest);
+    const known = this.#known.get(digestOf(token));
+    if (known === undefined) return undefined;
     return this.#parts.runtime.now() < known.untilMs ? known : EXPIRED;
+  }
+
+  authenticate(token: string): Authentication | Promise<Authentication> {
+    return this.known(token) ?? this.#verify(token);
   }
 
   /** What other keys said holds no longer. */
@@ -67,7 +70,7 @@ export class Verifier implements Authenticator {
     this.#known = new LRUCache({ max: KNOWN_MAX });
   }
 
-  async #verify(token: string, digest: string): Promise<Authentication> {
+  async #verify(token: string): Promise<Authentication> {
     const { keys, issuer, audience, runtime } = this.#parts;
     const known = this.#known;
     try {
@@ -83,12 +86,16 @@ export class Verifier implements Authenticator {
       if (exp === undefined || !isSubject(sub)) return refused("the claim sub is not one that the service takes");
       const untilMs = (exp + CLOCK_TOLERANCE_SECONDS) * 1000;
       const found: Known = { is: "authenticated", principal: { sub, claims: payload as Fields }, untilMs };
-      known.set(digest, found);
+      known.set(digestOf(token), found);
       return found;
     } catch (error) {
       return error instanceof KeysUnavailable ? { is: "unavailable" } : refused(reasonOf(error));
     }
   }
+}
+
+function digestOf(token: string): string {
+  return hash("sha256", token, "base64");
 }
 
 function isSubject(sub: unknown): sub is string {

@@ -18,7 +18,7 @@ export const doorsGuards: readonly Guard[] = [
   {
     promise: "whoever shows no token is nobody",
     file: "plugins/http/access/public_gates.ts",
-    find: "if (token === undefined) return overRate(clients, addressOf(context)) ?? unauthenticated();",
+    find: "if (token === undefined) return overRate(addresses, addressOf(context)) ?? unauthenticated();",
     replace: "if (token === undefined) return asAnybody(context);",
     test: MATRIX,
   },
@@ -75,8 +75,8 @@ export const doorsGuards: readonly Guard[] = [
   {
     promise: "what is known of tokens is forgotten with the keys, also while one is being checked",
     file: "plugins/auth_jwt/verifier.ts",
-    find: "      known.set(digest, found);",
-    replace: "      this.#known.set(digest, found);",
+    find: "      known.set(digestOf(token), found);",
+    replace: "      this.#known.set(digestOf(token), found);",
     test: VERIFIER,
   },
   {
@@ -118,15 +118,15 @@ export const doorsGuards: readonly Guard[] = [
   {
     promise: "a refused token counts against its address",
     file: "plugins/http/access/public_gates.ts",
-    find: "return overRate(clients, addressOf(context)) ?? unauthenticated(found.reason);",
+    find: "return overRate(addresses, addressOf(context)) ?? unauthenticated(found.reason);",
     replace: "return unauthenticated(found.reason);",
     test: ACCESS,
   },
   {
     promise: "a client is counted by its subject",
     file: "plugins/http/access/public_gates.ts",
-    find: "overRate(clients, `subject ${principal.sub}`)",
-    replace: "overRate(clients, addressOf(context))",
+    find: "overRate(subjects, principal.sub)",
+    replace: "overRate(subjects, addressOf(context))",
     test: ACCESS,
   },
   {

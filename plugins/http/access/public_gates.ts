@@ -23,22 +23,33 @@ const AS_ANYBODY = admit(ANONYMOUS);
 
 /**
  * The public door's: what is too much is refused first, then who asks is found out, then their own limit holds. A
- * client is the subject of a token, or without one an address; a refused token counts against its address.
+ * client is the subject of a token, or without one an address; they are counted apart, so that made-up addresses are
+ * not in the way of subjects. A refused token counts against its address: once that is over its limit, no token from
+ * there is checked that is not known already.
  */
 export function createPublicGates(parts: PublicGatesParts): Gates {
   const { authenticator, addressOf, clientLimit, globalLimit, traffic, requestLimit, runtime } = parts;
-  const clients = clientLimit && new RateLimiter(clientLimit, runtime);
+  const subjects = clientLimit && new RateLimiter(clientLimit, runtime);
+  const addresses = clientLimit && new RateLimiter(clientLimit, runtime);
   const everybody = globalLimit && new RateLimiter(globalLimit, runtime);
   const refuseLoad = () => {
     if (traffic.unanswered <= requestLimit) return overRate(everybody, EVERYBODY);
     return problem("overloaded", { detail: `There are ${requestLimit} requests under way already` });
   };
-  const asAnybody = (context: Context) => overRate(clients, addressOf(context)) ?? AS_ANYBODY;
-  const settle = (context: Context, found: Authentication): Admitted | Problem => {
+  const asAnybody = (context: Context) => {
+    const client = addressOf(context);
+    return overRate(addresses, client) ?? admit(ANONYMOUS, { client });
+  };
+  const refuseSpent = (context: Context) => {
+    const address = addressOf(context);
+    return addresses?.isSpent(address) ? overRate(addresses, address) : undefined;
+  };
+  const settle = (context: Context, found: Authentication | Problem): Admitted | Problem => {
+    if (found.is === "problem") return found;
     if (found.is === "unavailable") return problem("unavailable", { detail: "Tokens cannot be checked at the moment" });
-    if (found.is === "refused") return overRate(clients, addressOf(context)) ?? unauthenticated(found.reason);
+    if (found.is === "refused") return overRate(addresses, addressOf(context)) ?? unauthenticated(found.reason);
     const { principal, untilMs } = found;
-    return overRate(clients, `subject ${principal.sub}`) ?? admit(principal, untilMs);
+    return overRate(subjects, principal.sub) ?? admit(principal, { untilMs });
   };
   return {
     data(context) {
@@ -46,8 +57,8 @@ export function createPublicGates(parts: PublicGatesParts): Gates {
       if (refused !== undefined) return refused;
       if (authenticator === undefined) return asAnybody(context);
       const token = bearerToken(context.req.raw.headers);
-      if (token === undefined) return overRate(clients, addressOf(context)) ?? unauthenticated();
-      const found = authenticator.authenticate(token);
+      if (token === undefined) return overRate(addresses, addressOf(context)) ?? unauthenticated();
+      const found = authenticator.known(token) ?? refuseSpent(context) ?? authenticator.authenticate(token);
       return found instanceof Promise ? found.then((each) => settle(context, each)) : settle(context, found);
     },
     document: (context) => refuseLoad() ?? asAnybody(context),
