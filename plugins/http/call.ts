@@ -49,6 +49,8 @@ export type Call = {
   readonly context: Context;
   readonly correlationId: string;
   readonly principal: Principal;
+  /** As whom the limits count them. */
+  readonly client: string;
   /** To when the principal holds: milliseconds since 1970. */
   readonly untilMs: number;
 };
@@ -75,8 +77,8 @@ export function answer(
     const entering = gate(context);
     const entered = entering instanceof Promise ? await entering : entering;
     if (entered.is === "problem") return entered;
-    const { principal, untilMs } = entered;
-    return await handler({ request: context.req.raw, context, correlationId, principal, untilMs });
+    const { principal, client, untilMs } = entered;
+    return await handler({ request: context.req.raw, context, correlationId, principal, client, untilMs });
   };
   return async (context) => {
     const request = context.req.raw;

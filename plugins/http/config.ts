@@ -24,6 +24,7 @@ export const config = z.object({
   JSON_KEYS_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),
   DRAIN_MS: number({ min: 0, max: 5_000 }).default(1_000),
   LIVE_STREAM_LIMIT: wholeNumber({ fallback: 10_000, max: 1_000_000 }),
+  LIVE_STREAMS_PER_CLIENT: wholeNumber({ fallback: 1_000, max: 1_000_000 }),
   LIVE_HEARTBEAT_MS: wholeNumber({ fallback: 15_000, max: 600_000 }),
   LIVE_SLOW_READER_MS: wholeNumber({ fallback: 30_000, max: 600_000 }),
   PAGE_LIMIT: wholeNumber({ fallback: 1_000, max: 10_000 }),

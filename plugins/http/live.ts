@@ -19,6 +19,7 @@ type LiveParts = {
 export function createLive({ registry, changes, runtime, log, telemetry }: LiveParts, config: Config) {
   const limits = {
     streams: config.LIVE_STREAM_LIMIT,
+    streamsPerClient: config.LIVE_STREAMS_PER_CLIENT,
     heartbeatMs: config.LIVE_HEARTBEAT_MS,
     slowReaderMs: config.LIVE_SLOW_READER_MS,
   };

@@ -1,23 +1,27 @@
+import { Shares } from "../../core/engine/shares.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type Feed, LiveStream, type StreamLimits } from "./live_stream.ts";
 import { type Problem, problem } from "./problems.ts";
 import { EVENT_STREAM_HEADERS } from "./sse.ts";
 
-export type LiveLimits = StreamLimits & { readonly streams: number };
+export type LiveLimits = StreamLimits & { readonly streams: number; readonly streamsPerClient: number };
 
 const SWEEP_MS = 1_000;
+const RETRY_AFTER = { "retry-after": "1" };
 
-/** All live connections, bounded in number, under one timer. */
+/** All live connections, bounded in number and for each client, under one timer. */
 export class LiveStreams {
   readonly #parts: { readonly runtime: Runtime; readonly log: Log; readonly limits: LiveLimits };
   readonly #streams = new Set<LiveStream>();
   readonly #closing = new AbortController();
-  #opening = 0;
+  /** Of those that are being opened, too. */
+  readonly #shares: Shares;
   #isSweeping = false;
 
   constructor(parts: { readonly runtime: Runtime; readonly log: Log; readonly limits: LiveLimits }) {
     this.#parts = parts;
+    this.#shares = new Shares(parts.limits.streams);
   }
 
   get size(): number {
@@ -26,30 +30,34 @@ export class LiveStreams {
 
   /** Answers with what the feed tells, once it has found its place, until `untilMs`; a HEAD is told that it would. */
   async open(
-    { request, correlationId, untilMs }: {
+    { request, correlationId, client, untilMs }: {
       readonly request: Request;
+      readonly client: string;
       readonly correlationId: string;
       /** Milliseconds since 1970. */
       readonly untilMs: number;
     },
     { headers, begin }: { headers?: Readonly<Record<string, string>>; begin: () => Promise<Feed | Problem> },
   ): Promise<Response | Problem> {
-    const { limits: { streams } } = this.#parts;
+    const { limits: { streams, streamsPerClient } } = this.#parts;
     if (this.#closing.signal.aborted) return problem("unavailable", { detail: "The service is stopping" });
-    if (this.size + this.#opening >= streams) {
-      return problem("overloaded", { detail: `There are ${streams} live streams already` });
+    const leave = this.#shares.take(client, streamsPerClient);
+    if (leave === "none_left") return problem("overloaded", { detail: `There are ${streams} live streams already` });
+    if (leave === "share_taken") {
+      const detail = `You have ${streamsPerClient} live streams already`;
+      return problem("rate_limited", { detail, headers: RETRY_AFTER });
     }
-    this.#opening += 1;
-    try {
-      const feed = await begin();
-      if ("is" in feed) return feed;
-      const all = { ...EVENT_STREAM_HEADERS, "x-correlation-id": correlationId, ...headers };
-      if (request.method !== "HEAD") return new Response(this.#add(feed, { correlationId, untilMs }), { headers: all });
+    using opening = new DisposableStack();
+    opening.defer(leave);
+    const feed = await begin();
+    if ("is" in feed) return feed;
+    const all = { ...EVENT_STREAM_HEADERS, "x-correlation-id": correlationId, ...headers };
+    if (request.method === "HEAD") {
       feed.close();
       return new Response(null, { headers: all });
-    } finally {
-      this.#opening -= 1;
     }
+    const place = opening.move();
+    return new Response(this.#add(feed, { correlationId, untilMs, place }), { headers: all });
   }
 
   /** Ends all of them, at once; there will be no others. */
@@ -60,7 +68,11 @@ export class LiveStreams {
 
   #add(
     feed: Feed,
-    { correlationId, untilMs }: { readonly correlationId: string; readonly untilMs: number },
+    { correlationId, untilMs, place }: {
+      readonly correlationId: string;
+      readonly untilMs: number;
+      readonly place: Disposable;
+    },
   ): ReadableStream<Uint8Array> {
     const { runtime, log } = this.#parts;
     const stream = new LiveStream(feed, {
@@ -68,6 +80,7 @@ export class LiveStreams {
       endsMs: runtime.monotonicMs() + untilMs - runtime.now(),
       onEnd: (ended, error) => {
         this.#streams.delete(ended);
+        place[Symbol.dispose]();
         if (error === undefined) return;
         const fields = { correlation_id: correlationId, error: String(error) };
         log.error("A live stream failed; its reader comes back", fields);

@@ -133,6 +133,23 @@ describe("live streams", () => {
     assertEquals((await answer(new ToldFeed())) instanceof Response, false);
   });
 
+  it("are refused to a client beyond its own limit, and not to another", async () => {
+    const { open, answer, streams } = rig({ limit: 3, perClient: 2 });
+    const [reader, , refused] = await Promise.all([
+      open(new ToldFeed()),
+      open(new ToldFeed()),
+      answer(new ToldFeed()),
+    ]);
+    assertEquals(refused instanceof Response ? 200 : [refused.type, refused.headers], ["/problems/rate_limited", {
+      "retry-after": "1",
+    }]);
+    await open(new ToldFeed(), { client: "b" });
+    await reader.cancel();
+    await answer(new ToldFeed(), { method: "HEAD" });
+    await open(new ToldFeed());
+    assertEquals(streams.size, 3);
+  });
+
   it("tell a HEAD that there is one, and open none", async () => {
     const { answer, streams } = rig();
     const feed = new ToldFeed();
@@ -174,7 +191,7 @@ class ToldFeed implements Feed {
   }
 }
 
-function rig({ limit = 100 } = {}) {
+function rig({ limit = 100, perClient = 100 } = {}) {
   const runtime = virtualRuntime({ seed: 1 });
   const errors: unknown[] = [];
   const ignore = () => {};
@@ -184,10 +201,10 @@ function rig({ limit = 100 } = {}) {
     warn: ignore,
     error: (_: string, fields: unknown) => void errors.push(fields),
   };
-  const limits = { streams: limit, heartbeatMs: 15_000, slowReaderMs: 30_000 };
+  const limits = { streams: limit, streamsPerClient: perClient, heartbeatMs: 15_000, slowReaderMs: 30_000 };
   const streams = new LiveStreams({ runtime, log, limits });
-  const answer = (feed: Feed, { method = "GET", untilMs = Infinity } = {}) => {
-    const call = { request: new Request("http://x", { method }), correlationId: "c", untilMs };
+  const answer = (feed: Feed, { method = "GET", client = "a", untilMs = Infinity } = {}) => {
+    const call = { request: new Request("http://x", { method }), correlationId: "c", client, untilMs };
     return streams.open(call, { begin: () => Promise.resolve(feed) });
   };
   const open = async (feed: Feed, options = {}) => {

@@ -245,9 +245,9 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "live streams are bounded in number, those that are being opened counted",
-    file: "plugins/http/live_streams.ts",
-    find: "this.size + this.#opening >= streams",
-    replace: "this.size >= streams",
+    file: "core/engine/shares.ts",
+    find: "this.#held >= this.#all",
+    replace: "this.#held < 0",
     test: LIVE_STREAMS,
   },
   {

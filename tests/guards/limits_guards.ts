@@ -1,6 +1,8 @@
 import type { Guard } from "./guards.ts";
 
 const ACCESS = "tests/http/access_test.ts";
+const GATES = "tests/http/public_gates_test.ts";
+const QUERIES = "tests/engine/queries_test.ts";
 
 /** What keeps one client from taking what all share. */
 export const limitsGuards: readonly Guard[] = [
@@ -19,5 +21,48 @@ export const limitsGuards: readonly Guard[] = [
     replace: "isOnLoopback",
     test: ACCESS,
     case: "answers no page of another origin",
+  },
+  {
+    promise: "a token of consistency tells nothing of what its bearer may not read",
+    file: "core/engine/queries.ts",
+    find: 'mayRead(writer, principal, { kind: "state", id })',
+    replace: "true",
+    test: QUERIES,
+  },
+  {
+    promise: "nobody who says who they are takes all places of those who wait for views",
+    file: "core/engine/shown.ts",
+    find: "sub === ANONYMOUS.sub ? MAX_WAITING : MAX_WAITING_OF_ONE",
+    replace: "MAX_WAITING",
+    test: QUERIES,
+  },
+  {
+    promise: "forged tokens are not checked without end",
+    file: "plugins/http/access/public_gates.ts",
+    find: "authenticator.known(token) ?? refuseSpent(context) ?? ",
+    replace: "authenticator.known(token) ?? ",
+    test: GATES,
+  },
+  {
+    promise: "who is known is not held by what others at the address sent",
+    file: "plugins/http/access/public_gates.ts",
+    find: "authenticator.known(token) ?? refuseSpent(context) ?? ",
+    replace: "refuseSpent(context) ?? ",
+    test: GATES,
+  },
+  {
+    promise: "made-up addresses are not in the way of subjects",
+    file: "plugins/http/access/public_gates.ts",
+    find: "const addresses = clientLimit && new RateLimiter(clientLimit, runtime);",
+    replace: "const addresses = subjects;",
+    test: GATES,
+  },
+  {
+    promise: "one client does not take all live streams",
+    file: "core/engine/shares.ts",
+    find: "held >= each",
+    replace: "held < 0",
+    test: "tests/http/live_test.ts",
+    case: "one client",
   },
 ];

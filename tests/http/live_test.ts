@@ -233,6 +233,22 @@ describe("live streams", () => {
     for (const reader of readers) await reader[Symbol.asyncDispose]();
     await whenClients(service, 0);
   });
+
+  it("are refused to one client beyond its own limit", async () => {
+    const environment = { LIVE_STREAMS_PER_CLIENT: "2", TRUSTED_PROXIES: "127.0.0.1" };
+    await using service = await openAccounts(1, environment);
+    const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
+    const open = (address: string) => SseReader.open(service.url + EVENTS, from(address));
+    const readers = [await open("10.0.0.1"), await open("10.0.0.1")];
+    const refused = await service.send(TOPIC, { headers: { ...SSE, ...from("10.0.0.1").headers } });
+    assertProblem(refused, 429, "rate_limited");
+    assertMatch(refused.headers.get("retry-after") ?? "", /^[0-9]+$/);
+    readers.push(await open("10.0.0.2"));
+    await readers.shift()?.[Symbol.asyncDispose]();
+    await whenClients(service, 2);
+    readers.push(await open("10.0.0.1"));
+    for (const reader of readers) await reader[Symbol.asyncDispose]();
+  });
 });
 
 function openAccounts(events: number, environment: Record<string, string> = {}): Promise<Service> {
