@@ -126,7 +126,7 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "a parked aggregate is told to who waits for it, at once",
-    file: "core/engine/queries.ts",
+    file: "core/engine/shown.ts",
     find: "!standing.parked.givenUp",
     replace: "true",
     test: SUBSCRIPTION,
