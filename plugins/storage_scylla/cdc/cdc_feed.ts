@@ -116,7 +116,7 @@ export class CdcFeed {
     const { slices } = this.#parts;
     const pages = new LogPages({
       seen: this.#seen,
-      wants: (stream) => this.#slices.has(sliceOf(stream, slices)),
+      wants: (stream) => this.#slices.size === slices || this.#slices.has(sliceOf(stream, slices)),
       onDamage: ({ stream, operation }) => this.#alarm(stream, operation),
       onStrange: (reason) => this.#wonder(reason),
     });

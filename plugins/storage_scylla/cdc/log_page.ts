@@ -1,7 +1,7 @@
 import { type RecordedEvent, type Stream, streamKey } from "../../../core/ports/event_store.ts";
 import type { CqlRow } from "../session.ts";
 import { Recent } from "./recent.ts";
-import { type Entry, entryOf, groupOf, isEndOfGroup, timeOf } from "./log_row.ts";
+import { type Entry, entryOf, groupOf, isEndOfGroup, isOfGroup, timeOf } from "./log_row.ts";
 
 /** What some rows of the log say of one stream: that it holds events up to `through`, and some of them in order. */
 export type Shown = {
@@ -20,7 +20,12 @@ export type LogPageParts = {
 };
 
 type Growing = { readonly stream: Stream; through: number; atMs: number; readonly events: Map<number, RecordedEvent> };
-type Group = { readonly name: string; readonly atMs: number; stream: Stream | undefined };
+type Group = {
+  readonly name: string;
+  readonly first: CqlRow;
+  readonly atMs: number;
+  stream: Stream | undefined;
+};
 
 /** Makes pages of rows into what they say that was not said before. Holds a page at a time. */
 export class LogPages {
@@ -46,9 +51,9 @@ export class LogPages {
   }
 
   #take(row: CqlRow, shown: Map<string, Growing>): void {
-    const name = groupOf(row);
-    if (this.#open?.name !== name) this.#close(shown);
-    this.#open ??= { name, atMs: timeOf(row) ?? 0, stream: undefined };
+    if (this.#open !== undefined && !isOfGroup(row, this.#open.first)) this.#close(shown);
+    this.#open ??= { name: groupOf(row), first: row, atMs: timeOf(row) ?? 0, stream: undefined };
+    const { name } = this.#open;
     const entry = entryOf(row);
     if ("stream" in entry && this.#parts.wants(entry.stream)) {
       this.#open.stream = entry.stream;

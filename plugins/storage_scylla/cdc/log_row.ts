@@ -47,6 +47,11 @@ export function groupOf(row: CqlRow): string {
   return `${row["cdc$time"]} ${hexOf(row["cdc$stream_id"])}`;
 }
 
+/** Whether two rows are of one commit. */
+export function isOfGroup(row: CqlRow, other: CqlRow): boolean {
+  return row["cdc$time"] === other["cdc$time"] && hexOf(row["cdc$stream_id"]) === hexOf(other["cdc$stream_id"]);
+}
+
 export function isEndOfGroup(row: CqlRow): boolean {
   return row["cdc$end_of_batch"] === true;
 }
