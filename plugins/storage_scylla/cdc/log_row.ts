@@ -25,16 +25,18 @@ const ROW_DELETE = 3;
 const LAST_RANGE_DELETE = 8;
 const POST_IMAGE = 9;
 
+const NOTHING: Entry = { is: "nothing" };
+
 export function entryOf(row: CqlRow): Entry {
   const operation = row["cdc$operation"];
-  const stream = streamOf(row);
   if (typeof operation !== "number") return strange(`the operation ${operation}`);
-  if (stream === undefined) return strange("a row without the names of a stream");
-  if (operation >= ROW_DELETE && operation <= LAST_RANGE_DELETE) return { is: "damage", stream, operation };
-  if (operation === PRE_IMAGE || operation === POST_IMAGE) return { is: "nothing" };
+  if (!isNamed(row)) return strange("a row without the names of a stream");
   const sequence = row["sequence_number"] ?? null;
   // The head and the fence of a stream stand beside its events, and so in rows of their own.
-  if (sequence === null && (operation === UPDATE || operation === INSERT)) return { is: "nothing" };
+  if (sequence === null && (operation === UPDATE || operation === INSERT)) return NOTHING;
+  if (operation === PRE_IMAGE || operation === POST_IMAGE) return NOTHING;
+  const stream = streamOf(row);
+  if (operation >= ROW_DELETE && operation <= LAST_RANGE_DELETE) return { is: "damage", stream, operation };
   if (operation !== INSERT) return strange(`the operation ${operation} on an event of ${streamKey(stream)}`);
   if (typeof sequence !== "bigint" || sequence < 1n || sequence > Number.MAX_SAFE_INTEGER) {
     return strange(`the event number ${sequence} of ${streamKey(stream)}`);
@@ -76,11 +78,14 @@ function strange(found: string): Entry {
   return { is: "strange", reason: found };
 }
 
-function streamOf(row: CqlRow): Stream | undefined {
-  const aggregateType = row["aggregate_type"];
-  const aggregateId = row["aggregate_id"];
-  if (typeof aggregateType !== "string" || typeof aggregateId !== "string") return undefined;
-  return { aggregateType: fromText(aggregateType), aggregateId: fromText(aggregateId) };
+type Named = CqlRow & { readonly aggregate_type: string; readonly aggregate_id: string };
+
+function isNamed(row: CqlRow): row is Named {
+  return typeof row["aggregate_type"] === "string" && typeof row["aggregate_id"] === "string";
+}
+
+function streamOf({ aggregate_type, aggregate_id }: Named): Stream {
+  return { aggregateType: fromText(aggregate_type), aggregateId: fromText(aggregate_id) };
 }
 
 const TEXTS = ["event_id", "event_type", "event_data"];
