@@ -5,7 +5,7 @@ export const changeLogGuards: readonly Guard[] = [
   {
     promise: "the row of a stream's head in the log is no event",
     file: "plugins/storage_scylla/cdc/log_row.ts",
-    find: 'if (sequence === null && (operation === UPDATE || operation === INSERT)) return { is: "nothing" };',
+    find: "if (sequence === null && (operation === UPDATE || operation === INSERT)) return NOTHING;",
     replace: "",
     test: "plugins/storage_scylla/cdc/log_row_test.ts",
   },
