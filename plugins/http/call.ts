@@ -50,7 +50,7 @@ export type Call = {
   readonly correlationId: string;
   readonly principal: Principal;
   /** As whom the limits count them. */
-  readonly client: string;
+  readonly client: () => string;
   /** To when the principal holds: milliseconds since 1970. */
   readonly untilMs: number;
 };

@@ -32,7 +32,7 @@ export class LiveStreams {
   async open(
     { request, correlationId, client, untilMs }: {
       readonly request: Request;
-      readonly client: string;
+      readonly client: () => string;
       readonly correlationId: string;
       /** Milliseconds since 1970. */
       readonly untilMs: number;
@@ -41,7 +41,7 @@ export class LiveStreams {
   ): Promise<Response | Problem> {
     const { limits: { streams, streamsPerClient } } = this.#parts;
     if (this.#closing.signal.aborted) return problem("unavailable", { detail: "The service is stopping" });
-    const leave = this.#shares.take(client, streamsPerClient);
+    const leave = this.#shares.take(client(), streamsPerClient);
     if (leave === "none_left") return problem("overloaded", { detail: `There are ${streams} live streams already` });
     if (leave === "share_taken") {
       const detail = `You have ${streamsPerClient} live streams already`;

@@ -204,7 +204,7 @@ function rig({ limit = 100, perClient = 100 } = {}) {
   const limits = { streams: limit, streamsPerClient: perClient, heartbeatMs: 15_000, slowReaderMs: 30_000 };
   const streams = new LiveStreams({ runtime, log, limits });
   const answer = (feed: Feed, { method = "GET", client = "a", untilMs = Infinity } = {}) => {
-    const call = { request: new Request("http://x", { method }), correlationId: "c", client, untilMs };
+    const call = { request: new Request("http://x", { method }), correlationId: "c", client: () => client, untilMs };
     return streams.open(call, { begin: () => Promise.resolve(feed) });
   };
   const open = async (feed: Feed, options = {}) => {

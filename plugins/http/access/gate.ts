@@ -6,8 +6,8 @@ export type Admitted = {
   readonly is: "admitted";
   /** Who came in. */
   readonly principal: Principal;
-  /** As whom the limits count them: a subject, or of those who show no token an address. */
-  readonly client: string;
+  /** As whom the limits count them: a subject, or of those who show no token an address, which costs a look. */
+  readonly client: () => string;
   /** Until when they may stay: milliseconds since 1970. */
   readonly untilMs: number;
 };
@@ -26,7 +26,7 @@ export type Gates = Readonly<Record<Kind, Gate>>;
 
 export function admit(
   principal: Principal,
-  { client = `subject ${principal.sub}`, untilMs = Infinity }: { client?: string; untilMs?: number } = {},
+  { client = () => `subject ${principal.sub}`, untilMs = Infinity }: { client?: () => string; untilMs?: number } = {},
 ): Admitted {
   return { is: "admitted", principal, client, untilMs };
 }

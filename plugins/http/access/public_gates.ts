@@ -37,8 +37,8 @@ export function createPublicGates(parts: PublicGatesParts): Gates {
     return problem("overloaded", { detail: `There are ${requestLimit} requests under way already` });
   };
   const asAnybody = (context: Context) => {
-    const client = addressOf(context);
-    return overRate(addresses, client) ?? admit(ANONYMOUS, { client });
+    const refused = addresses && overRate(addresses, addressOf(context));
+    return refused ?? admit(ANONYMOUS, { client: () => addressOf(context) });
   };
   const refuseSpent = (context: Context) => {
     const address = addressOf(context);
