@@ -112,13 +112,11 @@ function alwaysTo(endpoint: string): policies.addressResolution.AddressTranslato
 function sessionOf(client: Client): CqlSession {
   return {
     async execute({ cql, values }, options = {}) {
-      const { rows } = await answered(client.execute(cql, values.map(toDriver), readOptions(options)));
-      return (rows ?? []).map(toRow);
+      return toRows(await answered(client.execute(cql, values.map(toDriver), readOptions(options))));
     },
     async batch(statements) {
       const queries = statements.map(({ cql, values }) => ({ query: cql, params: values.map(toDriver) }));
-      const { rows } = await answered(client.batch(queries, { prepare: true, logged: false }));
-      return (rows ?? []).map(toRow);
+      return toRows(await answered(client.batch(queries, { prepare: true, logged: false })));
     },
     pages: (statement, options = {}) => pagesOf(client, statement, options),
     async define(cql) {
@@ -140,7 +138,7 @@ async function* pagesOf(
   do {
     const from: QueryOptions = pageState === null ? {} : { pageState };
     const page: types.ResultSet = await answered(client.execute(cql, params, { ...readOptions(options), ...from }));
-    yield (page.rows ?? []).map(toRow);
+    yield toRows(page);
     // A page may be short or empty: only the missing state says that it is the last.
     pageState = page.pageState;
   } while (pageState !== null);
@@ -163,13 +161,17 @@ function toDriver(value: CqlValue): unknown {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-function toRow(row: types.Row): CqlRow {
-  const values: Record<string, unknown> = {};
-  for (const column of row.keys()) {
-    const value: unknown = row[column];
-    values[column] = value instanceof types.Uuid ? value.toString() : value;
-  }
-  return values;
+/** The columns are asked for once, not of each row: a page has a thousand. */
+function toRows({ rows, columns }: Pick<types.ResultSet, "rows" | "columns">): readonly CqlRow[] {
+  const names = (columns ?? []).map(({ name }) => name);
+  return (rows ?? []).map((row) => {
+    const values: Record<string, unknown> = {};
+    for (const name of names) {
+      const value: unknown = row[name];
+      values[name] = value instanceof types.Uuid ? value.toString() : value;
+    }
+    return values;
+  });
 }
 
 async function answered<T>(answer: Promise<T>): Promise<T> {

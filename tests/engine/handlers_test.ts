@@ -3,8 +3,8 @@ import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
 import { z } from "zod";
 import { requestLogRef } from "../../core/engine/request_log.ts";
-import { REQUESTS } from "../../core/engine/subscription_orders.ts";
-import { Unavailable } from "../../core/ports/event_store.ts";
+import { REQUEST_STREAM, REQUESTS } from "../../core/engine/subscription_orders.ts";
+import { type EventStore, Unavailable } from "../../core/ports/event_store.ts";
 import { defineHandler, type Handler, handlerRef } from "../../core/ports/handler.ts";
 import { definePlugin, type Plugin, StartError } from "../../core/ports/plugin.ts";
 import handlers from "../../plugins/handlers/mod.ts";
@@ -233,6 +233,30 @@ describe("a handler", () => {
     await runtime.advance(300_000);
     assertEquals(asked.length, aggregates);
     assertEquals(await metricOf(rig, "supervisor_restarts_total"), 0);
+  });
+
+  it("that was paused does nothing after a restart, however long it takes to learn of that", async () => {
+    const { storage, runtime, asked, handler } = await slowBacklog(3, 10);
+    {
+      await using rig = await openRig({ modules: [counter], storage, streamer: false });
+      const data = { subscription: "slow", reason: "a deploy" };
+      const asker = { by: "ada", correlationId: runtime.newId() };
+      await rig.app.service(requestLogRef).add(asker, () => Promise.resolve({ type: REQUESTS.paused, data }));
+    }
+    let isSlow = true;
+    const store: EventStore = {
+      ...storage.store,
+      async read(stream, options) {
+        if (isSlow && stream.aggregateType === REQUEST_STREAM.aggregateType) await runtime.sleep(5_000);
+        return await storage.store.read(stream, options);
+      },
+    };
+    const plugins = [providing(handler), handlers];
+    await using _rig = await openRig({ modules: [counter], storage: { ...storage, store }, runtime, plugins });
+    await runtime.advance(60_000);
+    isSlow = false;
+    await runtime.advance(10_000);
+    assertEquals(asked, []);
   });
 
   it("stands still in the middle of a page when it is paused, and goes on behind what is done", async () => {

@@ -94,6 +94,6 @@ export const deadLetterGuards: readonly Guard[] = [
     file: "core/engine/subscription.ts",
     find: "await requests.refresh();",
     replace: "",
-    test: LETTERS,
+    test: "tests/engine/handlers_test.ts",
   },
 ];
