@@ -207,14 +207,13 @@ export class Subscription {
   async #take(page: Changes): Promise<{ readonly done: Promise<void> }> {
     const unit = await this.#subscriber.begin(page.events);
     const applied: RecordedEvent[] = [];
+    const noted = { applied };
     const park = new Map<string, Parked>();
     const { skips } = this.#parts.requests.orders.of(this.name);
     for (const event of page.events) {
       if (skips.size > 0 && skips.get(streamKey(event))?.from === event.sequenceNumber) continue;
       const parked = this.#parking.get(event);
-      const trying = parked === undefined
-        ? this.#tries.attempt(unit, event, { applied })
-        : this.#parking.show(parked, event);
+      const trying = parked === undefined ? this.#tries.attempt(unit, event, noted) : this.#parking.show(parked, event);
       const now = trying instanceof Promise ? await trying : trying;
       if (now !== undefined) park.set(streamKey(now), now);
     }

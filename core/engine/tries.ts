@@ -18,6 +18,9 @@ export type TriesParts = {
   readonly request: () => number;
 };
 
+/** Where what goes in is noted, and what is known of the tries before. */
+type Try = { readonly applied: RecordedEvent[]; readonly before?: Parked };
+
 /** Hands events over one at a time, and keeps back the aggregates of those that fail. */
 export class Tries {
   readonly #parts: TriesParts;
@@ -30,20 +33,31 @@ export class Tries {
   attempt(
     unit: UnitOfWork,
     event: RecordedEvent,
-    { applied, before }: { applied: RecordedEvent[]; before?: Parked },
+    given: Try,
   ): Parked | undefined | Promise<Parked | undefined> {
-    const orFail = (error: unknown) => {
-      if (error instanceof Unavailable) throw error;
-      return this.fail(event, error, before);
-    };
     try {
       const applying = unit.apply(event);
-      if (applying !== undefined) return applying.then(() => void applied.push(event)).catch(orFail);
+      if (applying !== undefined) return this.#whenApplied(applying, event, given);
+      given.applied.push(event);
+      return undefined;
+    } catch (error) {
+      return this.#orFail(event, error, given.before);
+    }
+  }
+
+  async #whenApplied(applying: Promise<void>, event: RecordedEvent, { applied, before }: Try) {
+    try {
+      await applying;
       applied.push(event);
       return undefined;
     } catch (error) {
-      return orFail(error);
+      return this.#orFail(event, error, before);
     }
+  }
+
+  #orFail(event: RecordedEvent, error: unknown, before: Parked | undefined): Parked {
+    if (error instanceof Unavailable) throw error;
+    return this.fail(event, error, before);
   }
 
   /** What to park for an event that failed, with what is known of the tries before. */

@@ -106,8 +106,8 @@ export const guards: readonly Guard[] = [
   {
     promise: "followers of a parked event stay behind it",
     file: "core/engine/subscription.ts",
-    find: "        : this.#parking.show(parked, event);",
-    replace: "        : await this.#tries.attempt(unit, event, { applied, before: parked });",
+    find: ": this.#parking.show(parked, event);",
+    replace: ": await this.#tries.attempt(unit, event, { applied, before: parked });",
     test: SUBSCRIPTION,
   },
   {
