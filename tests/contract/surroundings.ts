@@ -28,8 +28,7 @@ export function openBranch({ runtime, log }: { readonly runtime: Runtime; readon
 }
 
 const LOOK_MS = 20;
-/** Without a guard what is waited for never comes: then a shorter while will do. */
-const PATIENCE_MS = Deno.env.get("GUARD_CASE") === undefined ? 60_000 : 20_000;
+const PATIENCE_MS = 60_000;
 
 /** Resolves once it holds, for what tells nobody when it does; rejects after `withinMs`, a minute if left out. */
 export async function until(holds: () => boolean | Promise<boolean>, withinMs = PATIENCE_MS): Promise<void> {
