@@ -5,18 +5,12 @@ import type { BenchDatabase } from "./database.ts";
 import { loadCopy, type Loaded } from "./load.ts";
 import { measurePaced, type Paced } from "./paced.ts";
 import { type Raw, startRaw } from "./raw.ts";
+import type { Scale } from "./scale.ts";
 import { whenVisible } from "./visible.ts";
 
-export type RoundsOptions = {
-  readonly rounds: number;
-  readonly seconds: number;
-  /** Of each copy, and of the database before all rounds. */
-  readonly warmUpSeconds: number;
-  readonly serverWarmUpSeconds: number;
-  readonly pacedSeconds: number;
-  readonly samplesPerSecond: number;
-  readonly say: (line: string) => void;
-};
+export type RoundsOptions =
+  & Pick<Scale, "rounds" | "seconds" | "warmUpSeconds" | "serverWarmUpSeconds" | "pacedSeconds" | "samplesPerSecond">
+  & { readonly say: (line: string) => void };
 
 /**
  * A new copy of the service on a keyspace of its own, at full and at quarter load, and the raw driver alone before it

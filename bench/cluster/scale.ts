@@ -2,6 +2,7 @@
 export type Scale = {
   readonly rounds: number;
   readonly seconds: number;
+  /** Of each copy, and of the database before all rounds. */
   readonly warmUpSeconds: number;
   readonly serverWarmUpSeconds: number;
   readonly pacedSeconds: number;

@@ -1,7 +1,7 @@
 import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import type { Changes } from "../../core/ports/change_log.ts";
-import { openReader, type Reader } from "../../tests/contract/change_source.ts";
+import { openReader, type Reader, readSoon } from "../../tests/contract/change_source.ts";
 import { parkedOf } from "../../tests/contract/read_model_samples.ts";
 import { appendNext, placeOf, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { minuteOf } from "./feed/times.ts";
@@ -11,7 +11,6 @@ import { type CopyOptions, type TestCluster, testCluster, type TestCopy } from "
 import { until } from "../../tests/contract/surroundings.ts";
 
 const LONG_MS = 20 * 60_000;
-const WITHIN_MS = 30_000;
 const QUICK_AUDIT = { auditMs: [20, 20], auditReadsPerSecond: 100_000, checkAgainMs: [20, 50] } as const;
 const IDS = Array.from({ length: 24 }, (_, at) => `stream-${at}`);
 
@@ -162,15 +161,5 @@ async function whenPassed({ leases, clock }: TestCopy, subscription: string, min
   const passed = minute ?? minuteOf(clock.nowMs() - LONG_MS) + 6;
   for (let slice = 0; slice < LAYOUT.slices; slice += 1) {
     await until(() => (leases.lowWater(slice, subscription) ?? 0) > passed);
-  }
-}
-
-/** Rejects when so much is not told in time. */
-async function readSoon(reader: Reader, count: number, options?: { readonly commits: boolean }) {
-  const timer = setTimeout(() => reader[Symbol.asyncDispose](), WITHIN_MS);
-  try {
-    return await reader.until(count, options);
-  } finally {
-    clearTimeout(timer);
   }
 }

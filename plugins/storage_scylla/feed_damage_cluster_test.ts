@@ -1,12 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
-import { openReader, type Reader } from "../../tests/contract/change_source.ts";
+import { openReader, readSoon } from "../../tests/contract/change_source.ts";
 import { appendNext, placeOf, sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { LAYOUT } from "./partitions.ts";
 import type { CqlSession } from "./session.ts";
 import { testCluster } from "./test_feed.ts";
 
-const WITHIN_MS = 30_000;
 const DELETE = "DELETE FROM projection_offsets USING TIMESTAMP ? " +
   "WHERE subscription = 'sample_v1' AND aggregate_type = 'counter' AND aggregate_id = 'a'";
 const INSERT = "INSERT INTO projection_offsets (subscription, aggregate_type, aggregate_id, sequence) " +
@@ -52,14 +51,4 @@ async function removed(session: CqlSession): Promise<void> {
 async function setBack(session: CqlSession): Promise<void> {
   await session.execute({ cql: DELETE, values: [3n] });
   await session.execute({ cql: INSERT, values: [1n, 4n] });
-}
-
-/** Rejects when so much is not told in time. */
-async function readSoon(reader: Reader, count: number, options?: { readonly commits: boolean }) {
-  const timer = setTimeout(() => reader[Symbol.asyncDispose](), WITHIN_MS);
-  try {
-    return await reader.until(count, options);
-  } finally {
-    clearTimeout(timer);
-  }
 }

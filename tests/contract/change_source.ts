@@ -312,3 +312,15 @@ export class Reader implements AsyncDisposable {
     ]();
   }
 }
+
+const SOON_MS = 30_000;
+
+/** Rejects when so much is not told in time. */
+export async function readSoon(reader: Reader, count: number, options?: { readonly commits: boolean }) {
+  const timer = setTimeout(() => reader[Symbol.asyncDispose](), SOON_MS);
+  try {
+    return await reader.until(count, options);
+  } finally {
+    clearTimeout(timer);
+  }
+}

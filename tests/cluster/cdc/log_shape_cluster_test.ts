@@ -3,7 +3,7 @@ import { afterAll, describe, it } from "@std/testing/bdd";
 import type { CqlRow, CqlSession, Statement } from "../../../plugins/storage_scylla/session.ts";
 import { Generations } from "../../../plugins/storage_scylla/cdc/generations.ts";
 import { LOG_TIMES } from "../../../plugins/storage_scylla/cdc/log_times.ts";
-import { realRuntime } from "../../contract/surroundings.ts";
+import { realRuntime, until } from "../../contract/surroundings.ts";
 import { sampleEvents, streamOf } from "../../contract/samples.ts";
 import { type LogCluster, logClusters } from "./log_rig.ts";
 import { rowsOf } from "./log_rows.ts";
@@ -119,11 +119,10 @@ async function logOf({ session, layout }: LogCluster, count: number): Promise<re
   const generations = new Generations(parts);
   await generations.look();
   const streams = generations.live.flatMap((set) => set.streams);
-  for (let looks = 0;; looks += 1) {
-    const rows = (await Promise.all(streams.map((stream) => rowsIn(session, layout.log, stream)))).flat();
-    if (rows.length >= count || looks > 200) return rows;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const rowsNow = async () => (await Promise.all(streams.map((stream) => rowsIn(session, layout.log, stream)))).flat();
+  let rows = await rowsNow();
+  await until(async () => (rows = await rowsNow()).length >= count);
+  return rows;
 }
 
 async function rowsIn(session: CqlSession, log: string, stream: Uint8Array): Promise<readonly CqlRow[]> {
