@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { z } from "zod";
+import { consistencyToken } from "../../plugins/http/headers.ts";
 import { type Answer, assertStatus, type Service } from "./service.ts";
 
 /** What a client wrote down: first what it is about to ask, then what it was told. */
@@ -63,13 +64,6 @@ export class Journal {
     return new Set(this.#entries.slice(from).map(({ path }) => path));
   }
 
-  /** The token of the last acknowledged write of each aggregate. */
-  tokens(): ReadonlyMap<string, string> {
-    const tokens = new Map<string, string>();
-    for (const { path, outcome } of this.#entries) if (outcome.is === "acknowledged") tokens.set(path, outcome.token);
-    return tokens;
-  }
-
   /** Sends again what was keyed and has no answer; that is answered now, or no rule of idempotency holds. */
   async retryUnknown(service: Service): Promise<number> {
     const open = this.#entries.filter(({ key, outcome }) => key !== undefined && outcome.is === "unknown");
@@ -108,6 +102,15 @@ function checkEntry(entry: Entry, effects: readonly Envelope[]): void {
   if (outcome.is === "unknown") return assert(effects.length <= 1, `expected at most one effect of ${told}`);
   const found = effects.map(({ event_id, sequence_number, event_type }) => ({ event_id, sequence_number, event_type }));
   assertEquals(found, outcome.is === "refused" ? [] : [...outcome.events], `the stored effect of ${told}`);
+  const last = effects.at(-1);
+  if (outcome.is === "acknowledged" && last !== undefined) {
+    assertEquals(outcome.token, tokenOf(last), `the token of ${told}`);
+  }
+}
+
+/** What makes a read of a view wait for this event, whoever wrote it and whether anybody was told. */
+export function tokenOf({ aggregate_type, aggregate_id, sequence_number }: Envelope): string {
+  return consistencyToken({ aggregateType: aggregate_type, aggregateId: aggregate_id, version: sequence_number });
 }
 
 /** Sends the command and writes down what the answer says; rejects when none comes. */

@@ -4,7 +4,7 @@ import type { Message } from "../../core/model/message.ts";
 import type { Projection } from "../../core/model/projection.ts";
 import account from "../../modules/account/mod.ts";
 import order from "../../modules/order/mod.ts";
-import { type Envelope, type Journal, readHistories } from "./journal.ts";
+import { type Envelope, type Journal, readHistories, tokenOf } from "./journal.ts";
 import { type Answer, assertStatus, type Service } from "./service.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -42,7 +42,7 @@ export async function assertAllTrue(service: Service, journal: Journal): Promise
   for (const { path, projections = [] } of [account, order]) {
     const isOurs = ([each]: readonly [string, unknown]) => each.startsWith(`/${path}/`);
     const ours = [...histories].filter(isOurs).map(([, history]) => history);
-    const tokens = [...journal.tokens()].filter(isOurs).map(([, token]) => token);
+    const tokens = ours.flatMap((history) => history.slice(-1)).map(tokenOf);
     for (const projection of projections) {
       await assertEqualsReplay(service, projection, { histories: ours, tokens });
     }
