@@ -41,7 +41,7 @@ export class Parking {
   }
 
   get(stream: Stream): Parked | undefined {
-    return this.#held.get(streamKey(stream))?.parked;
+    return this.#held.size === 0 ? undefined : this.#held.get(streamKey(stream))?.parked;
   }
 
   /** Keeps an aggregate back until its next try: at once when its last one went well, else after a while. */

@@ -36,7 +36,8 @@ export function createProjector(
     progress: readModels.progress,
     async begin(events) {
       if (isShared) return await SharedUnit.begin(view, readModels, events);
-      const keys = new Set(events.flatMap((event) => keysOrNone(view, event)));
+      const keys = new Set<string>();
+      for (const event of events) for (const key of keysOrNone(view, event)) keys.add(key);
       return new Unit(view, documents, await documents.get(keys));
     },
     resume: () => documents.clear(),
@@ -59,8 +60,9 @@ class Unit implements UnitOfWork {
 
   /** Changes all the event's documents or, when the module throws on one of them, none. */
   apply(event: RecordedEvent): void {
+    const keys = keysOf(this.#view, event);
     const changes: [string, KnownDocument][] = [];
-    for (const key of new Set(keysOf(this.#view, event))) {
+    for (const key of keys.length > 1 ? new Set(keys) : keys) {
       const before = this.#written.get(key) ?? this.#documents.get(key) ?? NONE;
       const after = this.#project(event, key, before);
       if (after !== undefined) changes.push([key, after]);
