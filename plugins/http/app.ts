@@ -13,6 +13,7 @@ import { serveOperation } from "./operations.ts";
 import { getProblemPage, getRejectionPage } from "./problem_pages.ts";
 import { problem } from "./problems.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
+import { respond } from "./respond.ts";
 import { getState } from "./states.ts";
 import { getTopic } from "./topics.ts";
 import { nameByRoute } from "./trace.ts";
@@ -114,7 +115,7 @@ function otherMethod({ GET, POST }: { [Name in keyof Methods]: Methods[Name] | u
     .join(", ");
   return ({ request, correlationId }) => {
     if (request.method !== "OPTIONS") return problem("method_not_allowed", { headers: { allow } });
-    return new Response(null, { status: 204, headers: { allow, "x-correlation-id": correlationId } });
+    return respond(null, { correlationId, status: 204, headers: { allow } });
   };
 }
 
@@ -122,8 +123,7 @@ function getAsset({ contentType, body }: Asset): Handler {
   return async ({ request, correlationId }) => {
     const query = readQuery(request.url, NO_NAMES);
     if (query.is === "problem") return query;
-    return new Response(await body(), {
-      headers: { "content-type": contentType, "cache-control": "no-store", "x-correlation-id": correlationId },
-    });
+    const headers = { "content-type": contentType, "cache-control": "no-store" };
+    return respond(await body(), { correlationId, headers });
   };
 }

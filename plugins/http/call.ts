@@ -18,6 +18,7 @@ import { isCorrelationId } from "./headers.ts";
 import type { LiveHub } from "./live_hub.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import { type Problem, problem, problemResponse } from "./problems.ts";
+import { respond } from "./respond.ts";
 import { EVENT_STREAM } from "./sse.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -55,14 +56,6 @@ export type Call = {
   readonly untilMs: number;
 };
 
-/** Of every answer: nothing guesses what a body is, frames it, loads it as its own, or hears where its reader was. */
-const SECURITY_HEADERS = [
-  ["x-content-type-options", "nosniff"],
-  ["x-frame-options", "DENY"],
-  ["cross-origin-resource-policy", "same-origin"],
-  ["referrer-policy", "no-referrer"],
-] as const;
-
 export type Handler = (call: Call) => Response | Problem | Promise<Response | Problem>;
 
 /**
@@ -98,7 +91,6 @@ export function answer(
     const response = answered instanceof Response
       ? answered
       : problemResponse(answered, { instance: rawPath(request.url), correlationId });
-    for (const [name, value] of SECURITY_HEADERS) response.headers.set(name, value);
     return request.method === "HEAD" ? await withLength(response) : response;
   };
 }
@@ -111,10 +103,8 @@ export function json(
     readonly headers: Readonly<Record<string, string>>;
   },
 ): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": "application/json", "x-correlation-id": correlationId, ...headers },
-  });
+  const all = { "content-type": "application/json", ...headers };
+  return respond(JSON.stringify(body), { correlationId, status, headers: all });
 }
 
 /** The parameter of a route that has it. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Call, Handler } from "./call.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
+import { respond } from "./respond.ts";
 
 /** A body that stays as it is until the service is started anew. */
 export type Fixed = { readonly body: string; readonly headers: Readonly<Record<string, string>> };
@@ -14,7 +15,7 @@ export function fixedHandler(read: () => Fixed | Promise<Fixed>): Handler {
     reading ??= withTag(read);
     // What could not be read is read again for the next one who asks.
     reading.catch(() => reading = undefined);
-    return respond(call, await reading);
+    return sendOrAgree(call, await reading);
   };
 }
 
@@ -23,17 +24,15 @@ async function withTag(read: () => Fixed | Promise<Fixed>) {
   return { ...fixed, etag: `"${createHash("sha256").update(fixed.body).digest("base64url")}"` };
 }
 
-function respond(
+function sendOrAgree(
   { request, correlationId }: Call,
   { body, headers, etag }: Fixed & { readonly etag: string },
 ): Response {
-  const all = { etag, "x-correlation-id": correlationId, ...headers };
   const known = request.headers.get("if-none-match");
   // Nobody guesses the tag, so wherever it stands in the list, it is meant.
   if (known !== null && (known.trim() === "*" || known.includes(etag))) {
-    const response = new Response(null, { status: 304, headers: all });
-    response.headers.delete("content-type");
-    return response;
+    const { "content-type": _ofNoBody, ...others } = headers;
+    return respond(null, { correlationId, status: 304, headers: { etag, ...others } });
   }
-  return new Response(body, { headers: all });
+  return respond(body, { correlationId, headers: { etag, ...headers } });
 }

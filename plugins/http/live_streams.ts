@@ -3,6 +3,7 @@ import type { Runtime } from "../../core/ports/runtime.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type Feed, LiveStream, type StreamLimits } from "./live_stream.ts";
 import { type Problem, problem } from "./problems.ts";
+import { respond } from "./respond.ts";
 import { EVENT_STREAM_HEADERS } from "./sse.ts";
 
 export type LiveLimits = StreamLimits & { readonly streams: number; readonly streamsPerClient: number };
@@ -51,13 +52,13 @@ export class LiveStreams {
     opening.defer(leave);
     const feed = await begin();
     if ("is" in feed) return feed;
-    const all = { ...EVENT_STREAM_HEADERS, "x-correlation-id": correlationId, ...headers };
+    const answered = { correlationId, headers: { ...EVENT_STREAM_HEADERS, ...headers } };
     if (request.method === "HEAD") {
       feed.close();
-      return new Response(null, { headers: all });
+      return respond(null, answered);
     }
     const place = opening.move();
-    return new Response(this.#add(feed, { correlationId, untilMs, place }), { headers: all });
+    return respond(this.#add(feed, { correlationId, untilMs, place }), answered);
   }
 
   /** Ends all of them, at once; there will be no others. */

@@ -3,6 +3,7 @@ import type { Registry } from "../../core/engine/registry.ts";
 import { type Handler, parameter } from "./call.ts";
 import { problem, PROBLEMS } from "./problems.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
+import { respond } from "./respond.ts";
 
 type Page = { readonly code: string; readonly status: number; readonly title: string; readonly advice: string };
 
@@ -36,14 +37,12 @@ function page({ request, correlationId }: Parameters<Handler>[0], html: string |
   const query = readQuery(request.url, NO_NAMES);
   if (query.is === "problem") return query;
   if (html === undefined) return problem("not_found");
-  return new Response(html, {
-    headers: {
-      "content-type": "text/html; charset=utf-8",
-      "content-security-policy": POLICY,
-      "cache-control": "public, max-age=300",
-      "x-correlation-id": correlationId,
-    },
-  });
+  const headers = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": POLICY,
+    "cache-control": "public, max-age=300",
+  };
+  return respond(html, { correlationId, headers });
 }
 
 function render({ code, status, title, advice }: Page): string {

@@ -1,6 +1,7 @@
 import type { Rejection } from "../../core/model/decider.ts";
 import type { Fields, Json } from "../../core/model/message.ts";
 import type { Served } from "../../core/engine/registry.ts";
+import { respond } from "./respond.ts";
 
 /** Each way the service itself says no. `title` is what happened, `advice` what the caller can do about it. */
 export const PROBLEMS = {
@@ -166,16 +167,13 @@ export function problemResponse(
   { instance, correlationId }: { readonly instance: string; readonly correlationId: string },
 ): Response {
   const document = { type, title, status, detail, instance, correlation_id: correlationId, errors, ...members };
-  return new Response(JSON.stringify(document), {
-    status,
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      "x-correlation-id": correlationId,
-      ...(status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {}),
-      ...headers,
-    },
-  });
+  const all = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...(status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {}),
+    ...headers,
+  };
+  return respond(JSON.stringify(document), { correlationId, status, headers: all });
 }
 
 /** A JSON pointer (RFC 6901) as a URI fragment. */

@@ -6,6 +6,7 @@ import { compareVersion } from "./headers.ts";
 import { expectedId, isId } from "./ids.ts";
 import { type Problem, problem } from "./problems.ts";
 import { type Query, readNumber, readQuery } from "./query.ts";
+import { respond } from "./respond.ts";
 
 const NAMES = new Set(["version", "at"]);
 const ISO_MOMENT = z.iso.datetime({ offset: true });
@@ -31,7 +32,7 @@ export function getState(kernel: Kernel, served: Served): Handler {
     if (typeof compared === "object") return compared;
     const headers = { etag: `"${found.version}"`, "cache-control": "no-cache" };
     if (compared === "not_modified") {
-      return new Response(null, { status: 304, headers: { ...headers, "x-correlation-id": call.correlationId } });
+      return respond(null, { correlationId: call.correlationId, status: 304, headers });
     }
     return json(call, { body: { id, ...found.state, version: found.version }, headers });
   };

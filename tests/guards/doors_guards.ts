@@ -194,8 +194,8 @@ export const doorsGuards: readonly Guard[] = [
   },
   {
     promise: "every answer tells a browser what not to do",
-    file: "plugins/http/call.ts",
-    find: "    for (const [name, value] of SECURITY_HEADERS) response.headers.set(name, value);\n",
+    file: "plugins/http/respond.ts",
+    find: "...SECURITY_HEADERS, ",
     replace: "",
     test: ACCESS,
   },

@@ -210,7 +210,11 @@ describe("every answer", () => {
       ["/accounts/a", { body: OPEN }],
       ["/accounts/a", { body: "{" }],
       ["/accounts/a", { method: "DELETE" }],
+      ["/accounts/a", { method: "OPTIONS" }],
+      ["/accounts/a", { method: "GET", headers: { "if-none-match": "*" } }],
+      ["/openapi.json", { method: "GET", headers: { "if-none-match": "*" } }],
       ["/topics/account-events", { method: "HEAD" }],
+      ["/accounts/a/events", { method: "HEAD", headers: { accept: "text/event-stream" } }],
       ["/metrics", { operator: true }],
     ];
     for (const [path, sending] of sendings) {
