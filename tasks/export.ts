@@ -4,6 +4,7 @@ import { exportEnd } from "../core/engine/export_format.ts";
 import { ExportRefused, linesOf } from "../core/engine/export_lines.ts";
 import { Unavailable } from "../core/ports/event_store.ts";
 import { StartError } from "../core/ports/plugin.ts";
+import { stopSignal } from "../plugins/runtime/stop_signal.ts";
 import { directoryOf, isThere, syncPath } from "../plugins/storage_sqlite/durable_files.ts";
 import { endWith } from "./ending.ts";
 import { chunksOf, writeLines } from "./transfer/chunks.ts";
@@ -15,8 +16,7 @@ import { Progress } from "./transfer/progress.ts";
  * Writes every event of the store into the file that is named, beside a service that may be running; configured as the
  * service is. It is `FILE.partial` until it is whole, and one that was broken off goes on from there.
  */
-const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+const signal = stopSignal(new StartError("Stopped before the end: export again to go on"));
 
 await endWith(async () => {
   const { positionals: [file, ...more] } = parseArgs({ allowPositionals: true });
@@ -25,7 +25,7 @@ await endWith(async () => {
     throw new StartError(`Cannot export to ${file}: there is such a file already; name another one`);
   }
   const environment = Deno.env.toObject();
-  await using opened = await openForExport({ environment, signal: stopping.signal });
+  await using opened = await openForExport({ environment, signal });
   const partial = `${file}.partial`;
   const summary = await write(partial, opened);
   await Deno.rename(partial, file);
@@ -53,7 +53,7 @@ async function* told(lines: AsyncIterable<string>, each: (line: string) => void)
   const progress = new Progress();
   let count = 0;
   for await (const line of lines) {
-    if (stopping.signal.aborted) throw new StartError("Stopped before the end: export again to go on");
+    signal.throwIfAborted();
     each(line);
     progress.tell("lines written", ++count);
     yield line;

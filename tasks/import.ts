@@ -4,6 +4,7 @@ import { partsOf } from "../core/engine/export_parts.ts";
 import { importAll, type ImportStep } from "../core/engine/import.ts";
 import { Unavailable } from "../core/ports/event_store.ts";
 import { StartError } from "../core/ports/plugin.ts";
+import { stopSignal } from "../plugins/runtime/stop_signal.ts";
 import { endWith } from "./ending.ts";
 import { chunksOf } from "./transfer/chunks.ts";
 import { counts } from "./transfer/counts.ts";
@@ -14,8 +15,7 @@ import { Progress } from "./transfer/progress.ts";
  * Stores the events of the export that is named as they were; configured as the service is. The embedded store is used
  * by one process at a time: stop the service before. On the cluster store it may run.
  */
-const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopping.abort());
+const signal = stopSignal(new StartError("Stopped before the end"));
 let reached: ImportStep = "checked";
 
 await endWith(async () => {
@@ -25,11 +25,11 @@ await endWith(async () => {
     throw new StartError(`Cannot import ${file}: ${error}; name a file that deno task export has made`);
   });
   if (!(await input.stat()).isFile) throw new StartError(`Cannot import ${file}: expected a file, found a directory`);
-  await using opened = await openStorage({ environment: Deno.env.toObject(), signal: stopping.signal });
+  await using opened = await openStorage({ environment: Deno.env.toObject(), signal });
   const progress = new Progress();
   const parts = () => partsOf(linesOf(chunksOf(input)));
   const onProgress = (step: ImportStep, events: number) => {
-    if (stopping.signal.aborted) throw new StartError("Stopped before the end");
+    signal.throwIfAborted();
     reached = step;
     progress.tell(`events ${step}`, events);
   };

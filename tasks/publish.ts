@@ -15,6 +15,7 @@ import logging from "../plugins/logging/mod.ts";
 import metrics from "../plugins/metrics/mod.ts";
 import { discoverModules, modulesDirectory } from "../plugins/runtime/discover_modules.ts";
 import { systemRuntime } from "../plugins/runtime/mod.ts";
+import { stopSignal } from "../plugins/runtime/stop_signal.ts";
 import { endWith } from "./ending.ts";
 import { readSelection } from "./publish/selection.ts";
 
@@ -27,10 +28,7 @@ import { readSelection } from "./publish/selection.ts";
 const REPORT_MS = 2_000;
 
 const environment = Deno.env.toObject();
-const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(signal, () => stopping.abort(new StartError("Stopped before the end")));
-}
+const signal = stopSignal(new StartError("Stopped before the end"));
 let reached: Republished = { sent: 0, refused: 0, place: null };
 
 await endWith(async () => {
@@ -53,7 +51,7 @@ async function publish(registry: Registry, selection: Selection): Promise<void> 
     plugins: [logging, metrics, supervision, await storage(), registryPlugin(registry), brokerKafka],
     environment: { ...environment, ROLES: "serve" },
     runtime: systemRuntime,
-    signal: stopping.signal,
+    signal,
   });
   try {
     const [sender] = app.service<readonly Sender[]>({ ref: senderRef.ref });
@@ -78,7 +76,7 @@ async function run(parts: Parameters<typeof republish>[0], selection: Selection)
   const since = performance.now();
   let told = since;
   for await (reached of republish(parts, selection)) {
-    stopping.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (performance.now() - told < REPORT_MS) continue;
     told = performance.now();
     console.log(`${summary(since)}; to go on from here: --after='${reached.place}'`);

@@ -13,13 +13,20 @@ export function readSelection(args: readonly string[], { modules, byName }: Regi
   const names = { topic: string, module: string, aggregate: string, from: string, to: string, after: string };
   const { values } = parseArgs({ args: [...args], options: { ...names, republish: { type: "boolean" } } });
   const { aggregate, from, to, after } = values;
+  const stream = aggregate === undefined ? undefined : readStream(aggregate, byName);
   const module = readModule(values, { modules, byName });
-  if (values.republish !== true || [module, aggregate, from, to].every((each) => each === undefined)) {
+  if (stream !== undefined && module !== undefined && stream.aggregateType !== module) {
+    throw new StartError(
+      `Cannot publish: the aggregate ${aggregate} is of the module ${stream.aggregateType}, not of ${module}; give one ` +
+        "of them",
+    );
+  }
+  if (values.republish !== true || [module, stream, from, to].every((each) => each === undefined)) {
     throw new StartError(`Cannot publish: ${USAGE}`);
   }
   return {
     ...(module === undefined ? {} : { modules: new Set([module]) }),
-    ...(aggregate === undefined ? {} : { stream: readStream(aggregate, byName) }),
+    ...(stream === undefined ? {} : { stream }),
     ...(from === undefined ? {} : { from: readTime(from) }),
     ...(to === undefined ? {} : { to: readTime(to) }),
     ...(after === undefined ? {} : { after }),

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { within } from "./program.ts";
 import { startService, temporaryDirectory } from "./service.ts";
-import { runTask } from "./task.ts";
+import { runTask, startTask } from "./task.ts";
 
 /** Where nothing is asked: the brokers that a task must have been given before it looks at its store. */
 const BROKERS = { REDPANDA_BROKERS: "127.0.0.1:1" };
@@ -20,6 +21,7 @@ describe("deno task publish", () => {
         ["--republish", "--module=account", "--topic=order-events"],
         /order-events is of the module order, not of account/,
       ],
+      [["--republish", "--module=order", "--aggregate=account/a"], /account\/a is of the module account, not of order/],
       [["--republish", "--module=order", "--topic=order-events"], /expected brokers in REDPANDA_BROKERS/],
       [["--republish", "--from=soon"], /expected a time like .*, found "soon"/],
     ];
@@ -66,4 +68,23 @@ describe("deno task migrate", () => {
       assertMatch(stderr, reason);
     }
   });
+});
+
+describe("a task that is stopped while it waits for its database", () => {
+  for (const name of ["publish", "export", "import"] as const) {
+    it(`says so in one line: deno task ${name}`, async () => {
+      await using directory = await temporaryDirectory();
+      const file = `${directory.path}/events.jsonl`;
+      if (name === "import") await Deno.writeTextFile(file, "");
+      const args = name === "publish" ? ["--republish", "--module=order"] : [file];
+      const environment = { ...BROKERS, SCYLLA_NODES: "127.0.0.1:1" };
+      await using task = startTask(name, { directory: directory.path, args, environment });
+      await task.whenPrinted(/The database does not answer/);
+      task.kill("SIGINT");
+      const { code, stderr } = await within(task.exited, 10_000, "the task to end");
+      const told = stderr.split("\n").filter((line) => !line.startsWith('{"@timestamp"'));
+      assertEquals([code, told.length], [1, 2], stderr);
+      assertMatch(told[0] ?? "", /^annals: Stopped before the end/);
+    });
+  }
 });
