@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import { exportLines, type ExportParts, type Reached, reachedIn } from "../core/engine/export.ts";
-import { exportEnd } from "../core/engine/export_format.ts";
+import { BEGINNING, exportEnd } from "../core/engine/export_format.ts";
 import { ExportRefused, linesOf } from "../core/engine/export_lines.ts";
 import { Unavailable } from "../core/ports/event_store.ts";
 import { StartError } from "../core/ports/plugin.ts";
 import { stopSignal } from "../plugins/runtime/stop_signal.ts";
-import { directoryOf, isThere, syncPath } from "../plugins/storage_sqlite/durable_files.ts";
+import { giveName, requireNew } from "../plugins/storage_sqlite/new_file.ts";
+import { dataDirectory, onlyFile } from "./arguments.ts";
 import { endWith } from "./ending.ts";
 import { chunksOf, writeLines } from "./transfer/chunks.ts";
 import { counts } from "./transfer/counts.ts";
@@ -19,17 +20,15 @@ import { Progress } from "./transfer/progress.ts";
 const signal = stopSignal(new StartError("Stopped before the end: export again to go on"));
 
 await endWith(async () => {
-  const { positionals: [file, ...more] } = parseArgs({ allowPositionals: true });
-  if (file === undefined || more.length > 0) throw new StartError("Cannot export: expected deno task export FILE");
-  if (await isThere(file)) {
-    throw new StartError(`Cannot export to ${file}: there is such a file already; name another one`);
-  }
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const file = onlyFile(positionals, "Cannot export: expected deno task export FILE");
   const environment = Deno.env.toObject();
+  const outside = environment.SCYLLA_NODES === undefined ? dataDirectory(environment.DATA_DIR) : undefined;
+  await requireNew(file, { doing: "export to", outside });
   await using opened = await openForExport({ environment, signal });
   const partial = `${file}.partial`;
   const summary = await write(partial, opened);
-  await Deno.rename(partial, file);
-  await syncPath(directoryOf(file));
+  await giveName(partial, file, "export to");
   console.log(`${file} has ${summary}.`);
 });
 
@@ -69,12 +68,37 @@ function advised(error: unknown, partial: string): unknown {
 
 /** Locked, as two that write the same lines would write over each other's. */
 async function openPartial(partial: string): Promise<Deno.FsFile> {
+  await requireNoLink(partial);
   const output = await Deno.open(partial, { create: true, read: true, write: true }).catch((error: unknown) => {
     throw new StartError(`Cannot write to ${partial}: ${error}; name a file where one can be written`);
   });
-  if (await output.tryLock(true)) return output;
-  output.close();
-  throw new StartError(`Cannot write to ${partial}: another export does so; wait for it, or name another file`);
+  try {
+    if (!await output.tryLock(true)) {
+      throw new StartError(`Cannot write to ${partial}: another export does so; wait for it, or name another file`);
+    }
+    await requireBegun(output, partial);
+    return output;
+  } catch (error) {
+    output.close();
+    throw error;
+  }
+}
+
+/** What it points to is somebody else's. */
+async function requireNoLink(partial: string): Promise<void> {
+  const there = await Deno.lstat(partial).catch(() => undefined);
+  if (there === undefined || there.isFile) return;
+  throw new StartError(`Cannot write to ${partial}: expected a file or none, found a link; name another file`);
+}
+
+/** What no export has begun would be lost. */
+async function requireBegun(output: Deno.FsFile, partial: string): Promise<void> {
+  const bytes = new Uint8Array(BEGINNING.length);
+  const read = await output.read(bytes) ?? 0;
+  const found = new TextDecoder().decode(bytes.subarray(0, read));
+  if (BEGINNING.startsWith(found)) return;
+  const advice = "move it away, or name another file";
+  throw new StartError(`Cannot write to ${partial}: expected an export that was broken off, found another; ${advice}`);
 }
 
 async function reachedOf(output: Deno.FsFile, parts: ExportParts): Promise<Reached | undefined> {

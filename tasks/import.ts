@@ -5,6 +5,7 @@ import { importAll, type ImportStep } from "../core/engine/import.ts";
 import { Unavailable } from "../core/ports/event_store.ts";
 import { StartError } from "../core/ports/plugin.ts";
 import { stopSignal } from "../plugins/runtime/stop_signal.ts";
+import { onlyFile } from "./arguments.ts";
 import { endWith } from "./ending.ts";
 import { chunksOf } from "./transfer/chunks.ts";
 import { counts } from "./transfer/counts.ts";
@@ -19,12 +20,12 @@ const signal = stopSignal(new StartError("Stopped before the end"));
 let reached: ImportStep = "checked";
 
 await endWith(async () => {
-  const { positionals: [file, ...more] } = parseArgs({ allowPositionals: true });
-  if (file === undefined || more.length > 0) throw new StartError("Cannot import: expected deno task import FILE");
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const file = onlyFile(positionals, "Cannot import: expected deno task import FILE");
   using input = await Deno.open(file).catch((error: unknown) => {
     throw new StartError(`Cannot import ${file}: ${error}; name a file that deno task export has made`);
   });
-  if (!(await input.stat()).isFile) throw new StartError(`Cannot import ${file}: expected a file, found a directory`);
+  if (!(await input.stat()).isFile) throw new StartError(`Cannot import ${file}: expected a file, found none`);
   await using opened = await openStorage({ environment: Deno.env.toObject(), signal });
   const progress = new Progress();
   const parts = () => partsOf(linesOf(chunksOf(input)));

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { StartError } from "../core/ports/plugin.ts";
 import { restore } from "../plugins/storage_sqlite/restore.ts";
+import { dataDirectory, onlyFile } from "./arguments.ts";
 import { endWith } from "./ending.ts";
 import { counts } from "./transfer/counts.ts";
 
@@ -9,14 +9,12 @@ import { counts } from "./transfer/counts.ts";
  * aside.
  */
 await endWith(async () => {
-  const { positionals: [file, ...more], values: { force } } = parseArgs({
+  const { positionals, values: { force } } = parseArgs({
     allowPositionals: true,
     options: { force: { type: "boolean", default: false } },
   });
-  if (file === undefined || more.length > 0) {
-    throw new StartError("Cannot restore: expected deno task restore FILE, and perhaps --force");
-  }
-  const directory = Deno.env.get("DATA_DIR") ?? "data";
+  const file = onlyFile(positionals, "Cannot restore: expected deno task restore FILE, and perhaps --force");
+  const directory = dataDirectory(Deno.env.get("DATA_DIR"));
   const { held, aside } = await restore({ directory, file, force, at: new Date().toISOString() });
   if (aside !== undefined) console.log(`What was there is in ${aside}.`);
   console.log(`${directory} has ${counts(held)}; start the service.`);

@@ -13,6 +13,9 @@ import { envelope } from "./envelope.ts";
 export const FORMAT = "annals_export";
 export const FORMAT_VERSION = 1;
 
+/** Whatever follows in the header, and whatever its version. */
+export const BEGINNING = JSON.stringify({ format: FORMAT }).slice(0, -1);
+
 const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
 const fields = z.custom<Fields>(

@@ -1,5 +1,5 @@
 import { StartError } from "../../core/ports/plugin.ts";
-import { isThere, syncPath } from "./durable_files.ts";
+import { syncPath } from "./durable_files.ts";
 import { messageOf } from "./sqlite_error.ts";
 
 /** Names of what a data directory holds: the events and what is made from them, with SQLite's files beside them. */
@@ -17,7 +17,10 @@ export async function dataIn(directory: string): Promise<string[]> {
 
 /** The file of events, for whoever only reads beside the service. Throws a `StartError` where there is none to read. */
 export async function eventsIn(directory: string): Promise<string> {
-  const names = await isThere(directory) ? await namesIn(directory) : [];
+  const names = await namesIn(directory).catch((error: unknown): string[] => {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw new StartError(`Cannot read ${directory}: ${messageOf(error)}; name another DATA_DIR`, { cause: error });
+  });
   if (names.some((name) => PENDING.test(name))) {
     throw new StartError(`A restore of ${directory} was interrupted: start the service to finish it, then try again`);
   }

@@ -1,8 +1,9 @@
 import { StartError } from "../../core/ports/plugin.ts";
 import { directoryOf, isThere, removeDatabase, syncPath } from "./durable_files.ts";
 import { lockDirectory } from "./lock.ts";
+import { standsIn } from "./new_file.ts";
 import { dataIn, type Finished, finishRestore, pendingName } from "./pending_restore.ts";
-import { type Holdings, requireSound } from "./sound_copy.ts";
+import { type Holdings, requireSound, Unsound } from "./sound_copy.ts";
 import { messageOf } from "./sqlite_error.ts";
 
 export type RestoreOptions = {
@@ -22,7 +23,7 @@ export type Restored = Finished & { readonly held: Holdings };
  * nothing or is finished by the next start. Throws a `StartError`, and then nothing was changed.
  */
 export async function restore({ directory, file, force, at }: RestoreOptions): Promise<Restored> {
-  if (!await isThere(file)) throw new StartError(`Cannot restore from ${file}: expected a backup, found no such file`);
+  await requireBackup(file, directory);
   await requireClosed(file);
   using _lock = await lockDirectory(directory, "task");
   const earlier = await finishRestore(directory);
@@ -39,6 +40,17 @@ export async function restore({ directory, file, force, at }: RestoreOptions): P
   const finished = await finishRestore(directory);
   if (finished === undefined) throw new Error(`expected a restore to finish in ${directory}, found none`);
   return { ...finished, held };
+}
+
+/** Among the data it could be in the way of the restore itself. */
+async function requireBackup(file: string, directory: string): Promise<void> {
+  const refusal = (found: string, cause?: unknown) =>
+    new StartError(`Cannot restore from ${file}: ${found}; give a file that deno task backup has made`, { cause });
+  const found = await Deno.stat(file).catch((error: unknown) => Promise.reject(refusal(messageOf(error), error)));
+  if (!found.isFile) throw refusal("expected a backup, found no regular file");
+  if (!await standsIn(directory, directoryOf(await Deno.realPath(file)))) return;
+  const advice = "move it elsewhere and restore it from there";
+  throw new StartError(`Cannot restore from ${file}: it stands in the data directory ${directory}; ${advice}`);
 }
 
 /** A database in use has its last commits in a file beside it: copied without that, it would lose them. */
@@ -64,6 +76,10 @@ async function stage({ directory, file, at }: Omit<RestoreOptions, "force">): Pr
   } catch (error) {
     await removeDatabase(staged);
     if (error instanceof StartError) throw error;
+    if (error instanceof Unsound) {
+      const advice = "give a file that deno task backup has made";
+      throw new StartError(`Cannot use ${file}: it is no sound backup (${error.message}); ${advice}`, { cause: error });
+    }
     const advice = `see that ${directory} has room for it, and try again; nothing was changed`;
     throw new StartError(`Cannot restore from ${file}: ${messageOf(error)}; ${advice}`, { cause: error });
   }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
 import { StartError } from "../../core/ports/plugin.ts";
@@ -18,7 +18,7 @@ describe("a backup of the embedded store", () => {
   it("is one file that needs no other, of what was committed while the store was in use", async () => {
     await using place = await temporaryDirectory();
     const store = await fill(`${place.path}/store`, { a: 3 });
-    const held = await backUp(`${place.path}/store`, `${place.path}/copy`);
+    const held = await backUp({ directory: `${place.path}/store`, file: `${place.path}/copy` });
     await store.close();
     assertEquals([held.events, held.aggregates, held.lastTimestamp], [3, 1, AT]);
     assertEquals(await namesIn(place.path), ["copy", "store"]);
@@ -30,11 +30,72 @@ describe("a backup of the embedded store", () => {
     await using place = await temporaryDirectory();
     await (await fill(`${place.path}/store`, { a: 1 })).close();
     await Deno.writeTextFile(`${place.path}/copy`, "precious");
-    await refuses(() => backUp(`${place.path}/store`, `${place.path}/copy`), "there is such a file already");
+    await refuses(
+      () => backUp({ directory: `${place.path}/store`, file: `${place.path}/copy` }),
+      "there is such a file already",
+    );
     assertEquals(await Deno.readTextFile(`${place.path}/copy`), "precious");
-    await refuses(() => backUp(`${place.path}/nowhere`, `${place.path}/other`), "expected an events.db in it");
-    await refuses(() => backUp(`${place.path}/store`, `${place.path}/no/where`), "name a file in a directory");
+    await refuses(
+      () => backUp({ directory: `${place.path}/nowhere`, file: `${place.path}/other` }),
+      "expected an events.db in it",
+    );
+    await refuses(
+      () => backUp({ directory: `${place.path}/store`, file: `${place.path}/no/where` }),
+      "name a file in a directory",
+    );
     assertEquals(await namesIn(place.path), ["copy", "store"]);
+  });
+
+  it("never takes the place of another file, nor of a backup made at the same time", async () => {
+    await using place = await temporaryDirectory();
+    const directory = `${place.path}/store`;
+    await (await fill(directory, { a: 1 })).close();
+    const backUps = [1, 2, 3].map(() => backUp({ directory, file: `${place.path}/copy` }));
+    const outcomes = await Promise.allSettled(backUps);
+    assertEquals(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+    for (const outcome of outcomes) {
+      if (outcome.status === "fulfilled") continue;
+      assertStringIncludes(String(outcome.reason), "there is such a file already; name another one");
+    }
+    assertEquals(await namesIn(place.path), ["copy", "store"]);
+    assertEquals((await restore(into(place.path, "new"))).held.events, 1);
+  });
+
+  it("does not stand in the data directory, by whatever name, where it could be taken for the data", async () => {
+    await using place = await temporaryDirectory();
+    const directory = `${place.path}/store`;
+    await (await fill(directory, { a: 1 })).close();
+    await Deno.symlink("store", `${place.path}/other`);
+    const before = await namesIn(directory);
+    for (const name of ["store", "other"]) {
+      await refuses(() => backUp({ directory, file: `${place.path}/${name}/restored-1.db` }), "name a file elsewhere");
+    }
+    assertEquals(await namesIn(directory), before);
+  });
+
+  for (const [what, damage] of Object.entries(storeDamages())) {
+    it(`is refused where the store is damaged, by its name and in one line: ${what}`, async () => {
+      await using place = await temporaryDirectory();
+      const directory = `${place.path}/store`;
+      await (await fill(directory, { a: 300, b: 1 })).close();
+      await damage(`${directory}/events.db`);
+      const backingUp = backUp({ directory, file: `${place.path}/copy` });
+      const { message } = await assertRejects(() => backingUp, StartError);
+      assertMatch(
+        message,
+        /^Cannot back up \S+store: its events\.db is damaged \(.+\); restore it from an earlier backup$/,
+      );
+      assertEquals(await namesIn(place.path), ["store"]);
+    });
+  }
+
+  it("that is stopped leaves nothing behind", async () => {
+    await using place = await temporaryDirectory();
+    const directory = `${place.path}/store`;
+    await (await fill(directory, { a: 1 })).close();
+    const signal = AbortSignal.abort(new StartError("Stopped before the end"));
+    await refuses(() => backUp({ directory, file: `${place.path}/copy`, signal }), "Stopped before the end");
+    assertEquals(await namesIn(place.path), ["store"]);
   });
 });
 
@@ -42,7 +103,7 @@ describe("a restore of the embedded store", () => {
   it("brings back events, versions and what a stream remembers, where there was nothing", async () => {
     await using place = await temporaryDirectory();
     await (await fill(`${place.path}/store`, { a: 3, b: 1 })).close();
-    await backUp(`${place.path}/store`, `${place.path}/copy`);
+    await backUp({ directory: `${place.path}/store`, file: `${place.path}/copy` });
     const { held, aside } = await restore(into(place.path, "new"));
     assertEquals([held.events, held.aggregates, aside], [4, 2, undefined]);
     assertEquals(await rowsOf(`${place.path}/new`), await rowsOf(`${place.path}/store`));
@@ -53,7 +114,7 @@ describe("a restore of the embedded store", () => {
     await using place = await temporaryDirectory();
     const store = `${place.path}/store`;
     await (await fill(store, { a: 2 })).close();
-    await backUp(store, `${place.path}/copy`);
+    await backUp({ directory: store, file: `${place.path}/copy` });
     await (await fill(store, { b: 1 })).close();
     await refuses(() => restore(into(place.path, "store")), "expected no data, found events.db, ");
     assertEquals(await versionsIn(store), [2, 1]);
@@ -67,7 +128,7 @@ describe("a restore of the embedded store", () => {
   it("refuses while another process has the directory", async () => {
     await using place = await temporaryDirectory();
     const store = await fill(`${place.path}/store`, { a: 1 });
-    await backUp(`${place.path}/store`, `${place.path}/copy`);
+    await backUp({ directory: `${place.path}/store`, file: `${place.path}/copy` });
     const refused = restore({ ...into(place.path, "store"), force: true });
     const { message, exitCode } = await assertRejects(() => refused, StartError);
     assertStringIncludes(message, "another process uses it");
@@ -80,7 +141,7 @@ describe("a restore of the embedded store", () => {
       await using place = await temporaryDirectory();
       const store = `${place.path}/store`;
       await (await fill(store, { a: 300, b: 1 })).close();
-      await backUp(store, `${place.path}/copy`);
+      await backUp({ directory: store, file: `${place.path}/copy` });
       await damage(`${place.path}/copy`);
       const before = await namesIn(store);
       await refuses(() => restore({ ...into(place.path, "store"), force: true }), says);
@@ -98,6 +159,32 @@ describe("a restore of the embedded store", () => {
   });
 });
 
+describe("what is given to a restore", () => {
+  it("leaves a file alone that stands in the data directory, by whatever name", async () => {
+    await using place = await temporaryDirectory();
+    const store = `${place.path}/store`;
+    await (await fill(store, { a: 2 })).close();
+    await backUp({ directory: store, file: `${place.path}/copy` });
+    const staged = `${store}/restoring.db`;
+    await Deno.rename(`${place.path}/copy`, staged);
+    await Deno.symlink("store/restoring.db", `${place.path}/copy`);
+    for (const file of [staged, `${place.path}/copy`]) {
+      const advice = "move it elsewhere and restore it from there";
+      await refuses(() => restore({ ...into(place.path, "store"), file, force: true }), advice);
+    }
+    assertEquals((await Deno.stat(staged)).isFile, true);
+  });
+
+  it("is a regular file", async () => {
+    await using place = await temporaryDirectory();
+    const refusals = { [place.path]: "found no regular file", [`${place.path}/none`]: "No such file" };
+    for (const [file, says] of Object.entries(refusals)) {
+      await refuses(() => restore({ ...into(place.path, "store"), file }), says);
+    }
+    assertEquals(await namesIn(place.path), []);
+  });
+});
+
 describe("a restore that is killed", () => {
   const steps = ["events.db", "events.db-shm", "events.db-wal", "views.db", "views.db-shm", "views.db-wal"];
   for (const moved of [0, 1, 3, steps.length]) {
@@ -105,7 +192,7 @@ describe("a restore that is killed", () => {
       await using place = await temporaryDirectory();
       const store = `${place.path}/store`;
       await (await fill(store, { a: 2 })).close();
-      await backUp(store, `${place.path}/copy`);
+      await backUp({ directory: store, file: `${place.path}/copy` });
       await (await fill(store, { a: 1, b: 1 })).close();
       assertEquals((await namesIn(store)).filter((name) => name !== "lock"), steps);
       await Deno.copyFile(`${place.path}/copy`, `${store}/${PENDING}`);
@@ -121,7 +208,7 @@ describe("a restore that is killed", () => {
     await using place = await temporaryDirectory();
     const store = `${place.path}/store`;
     await (await fill(store, { a: 2 })).close();
-    await backUp(store, `${place.path}/copy`);
+    await backUp({ directory: store, file: `${place.path}/copy` });
     await Deno.writeTextFile(`${store}/restoring.db`, "half");
     assertEquals(await versionsIn(store), [2, 0]);
     await restore({ ...into(place.path, "store"), force: true });
@@ -132,9 +219,12 @@ describe("a restore that is killed", () => {
     await using place = await temporaryDirectory();
     const store = `${place.path}/store`;
     await (await fill(store, { a: 2 })).close();
-    await backUp(store, `${place.path}/copy`);
+    await backUp({ directory: store, file: `${place.path}/copy` });
     await Deno.copyFile(`${place.path}/copy`, `${store}/${PENDING}`);
-    await refuses(() => backUp(store, `${place.path}/other`), "was interrupted: start the service to finish it");
+    await refuses(
+      () => backUp({ directory: store, file: `${place.path}/other` }),
+      "was interrupted: start the service to finish it",
+    );
     await refuses(() => openBeside(store), "was interrupted: start the service to finish it");
   });
 
@@ -142,7 +232,7 @@ describe("a restore that is killed", () => {
     await using place = await temporaryDirectory();
     const store = `${place.path}/store`;
     await (await fill(store, { a: 2 })).close();
-    await backUp(store, `${place.path}/copy`);
+    await backUp({ directory: store, file: `${place.path}/copy` });
     await Deno.copyFile(`${place.path}/copy`, `${store}/${PENDING}`);
     await refuses(() => restore(into(place.path, "store")), "that had been interrupted is finished now; add --force");
     assertEquals(await versionsIn(`${store}/${ASIDE}`), [2, 0]);
@@ -184,6 +274,25 @@ async function namesIn(directory: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
 }
 
+function storeDamages() {
+  return {
+    "without its last pages": async (file: string) => Deno.truncate(file, (await Deno.stat(file)).size - 20_000),
+    "without anything": (file: string) => Deno.truncate(file, 0),
+    "pages overwritten": async (file: string) => {
+      using open = await Deno.open(file, { write: true });
+      for (let page = 12; page < 30; page += 1) {
+        await open.seek(page * 4096, Deno.SeekMode.Start);
+        await open.write(new Uint8Array(4096).fill(7));
+      }
+    },
+    "an event missing": (file: string) => {
+      using db = new DatabaseSync(file);
+      db.exec("delete from events where position = 300");
+      return Promise.resolve();
+    },
+  };
+}
+
 function damages() {
   const cut = (bytes: number) => async (file: string) => Deno.truncate(file, (await Deno.stat(file)).size - bytes);
   const change = (sql: string) => (file: string) => {
@@ -196,20 +305,23 @@ function damages() {
       damage: (file: string) => Deno.writeTextFile(file, "id,name\n".repeat(1_000)),
       says: "file is not a database",
     },
-    "an empty file": { damage: (file: string) => Deno.truncate(file, 0), says: "it is a database, but no events.db" },
+    "an empty file": {
+      damage: (file: string) => Deno.truncate(file, 0),
+      says: "expected the tables of an events.db, found none",
+    },
     "a file without its last pages": { damage: cut(20_000), says: "database disk image is malformed" },
-    "a file without its last bytes": { damage: cut(10), says: "it is damaged: expected" },
+    "a file without its last bytes": { damage: cut(10), says: "it is no sound backup (expected" },
     "a page of zeros": {
       damage: async (file: string) => {
         using open = await Deno.open(file, { write: true });
         await open.seek(3 * 4096, Deno.SeekMode.Start);
         await open.write(new Uint8Array(4096));
       },
-      says: "it is",
+      says: "it is no sound backup (",
     },
     "a database of something else": {
       damage: change("drop table schema_migrations; drop table events; create table events (id text)"),
-      says: "it is a database, but no events.db",
+      says: "expected the tables of an events.db, found none",
     },
     "a store of a newer deploy": {
       damage: change("insert into schema_migrations (name, sha256) values ('999_later', 'x')"),

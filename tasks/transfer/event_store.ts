@@ -6,6 +6,7 @@ import logging from "../../plugins/logging/mod.ts";
 import metrics from "../../plugins/metrics/mod.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 import { openBeside } from "../../plugins/storage_sqlite/beside.ts";
+import { dataDirectory } from "../arguments.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 type Options = { readonly environment: Environment; readonly signal: AbortSignal };
@@ -16,7 +17,7 @@ export async function openForExport(
   { environment, signal }: Options,
 ): Promise<Opened<{ readonly store: Pick<EventStore, "read">; readonly streamList: StreamList }>> {
   if (environment.SCYLLA_NODES !== undefined) return await openStorage({ environment, signal });
-  const { store, streamList, ...opened } = await openBeside(environment.DATA_DIR ?? "data");
+  const { store, streamList, ...opened } = await openBeside(dataDirectory(environment.DATA_DIR));
   return { store, streamList, [Symbol.asyncDispose]: () => Promise.resolve(opened[Symbol.dispose]()) };
 }
 

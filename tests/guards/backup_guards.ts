@@ -3,6 +3,8 @@ import type { Guard } from "./guards.ts";
 const RESTORE = "plugins/storage_sqlite/restore_test.ts";
 const BACKUP = "tests/service/backup_test.ts";
 const EXPORT = "tests/engine/export_test.ts";
+const TRANSFER = "tests/service/transfer_test.ts";
+const ENDS = "tests/service/task_ends_test.ts";
 const LANES = "tests/engine/lanes_test.ts";
 const MEMORY = "plugins/storage_memory/storage_memory_test.ts";
 
@@ -10,11 +12,35 @@ const MEMORY = "plugins/storage_memory/storage_memory_test.ts";
 export const backupGuards: readonly Guard[] = [
   {
     promise: "a backup never takes the place of another file",
-    file: "plugins/storage_sqlite/backup.ts",
-    find: "if (await isThere(file)) {",
-    replace: "if (await isThere(`${file}.other`)) {",
+    file: "plugins/storage_sqlite/new_file.ts",
+    find: "{ createNew: true, write: true }",
+    replace: "{ create: true, write: true }",
     test: RESTORE,
     case: "never takes the place of another file",
+  },
+  {
+    promise: "a backup does not stand among the data, where it could be taken for them",
+    file: "plugins/storage_sqlite/new_file.ts",
+    find: "!await standsIn(outside, directoryOf(file))) return;",
+    replace: "outside !== directoryOf(file)) return;",
+    test: RESTORE,
+    case: "does not stand in the data directory",
+  },
+  {
+    promise: "a restore does not delete the file it was given",
+    file: "plugins/storage_sqlite/restore.ts",
+    find: "if (!await standsIn(directory, directoryOf(await Deno.realPath(file)))) return;",
+    replace: "if (!await standsIn(directory, directoryOf(file))) return;",
+    test: RESTORE,
+    case: "leaves a file alone that stands in the data directory",
+  },
+  {
+    promise: "a backup of a damaged store says which file is damaged",
+    file: "plugins/storage_sqlite/backup.ts",
+    find: "error instanceof Unsound || isDamaged(error)",
+    replace: "error instanceof Unsound",
+    test: RESTORE,
+    case: "is refused where the store is damaged",
   },
   {
     promise: "a backup is one file",
@@ -102,6 +128,38 @@ export const backupGuards: readonly Guard[] = [
     find: "return last?.eventId === snapshot.eventId ?",
     replace: "return last?.eventId !== undefined ?",
     test: "tests/engine/foreign_snapshot_test.ts",
+  },
+  {
+    promise: "an export does not write over a file that none has begun",
+    file: "tasks/export.ts",
+    find: "if (BEGINNING.startsWith(found)) return;",
+    replace: "if (found.length >= 0) return;",
+    test: TRANSFER,
+    case: "leave a file alone that no export has begun",
+  },
+  {
+    promise: "an export does not write through a link",
+    file: "tasks/export.ts",
+    find: "if (there === undefined || there.isFile) return;",
+    replace: "if (there === undefined || there.mode !== null) return;",
+    test: TRANSFER,
+    case: "leave a file alone that no export has begun",
+  },
+  {
+    promise: "a backup that is stopped leaves nothing behind",
+    file: "tasks/backup.ts",
+    find: "await backUp({ directory, file, signal })",
+    replace: "await backUp({ directory, file })",
+    test: ENDS,
+    case: "deno task backup",
+  },
+  {
+    promise: "a variable that is not set is no file",
+    file: "tasks/arguments.ts",
+    find: 'if (file === "" || more.length > 0) throw',
+    replace: "if (more.length > 0) throw",
+    test: ENDS,
+    case: "file or directory",
   },
   {
     promise: "an aggregate whose checksum differs is not imported",

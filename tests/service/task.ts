@@ -11,7 +11,7 @@ export type TaskRun = {
   /** What a shell does before it becomes the task. */
   readonly prelude?: string;
 };
-type TaskName = "backup" | "restore" | "export" | "import" | "publish" | "migrate";
+type TaskName = "backup" | "restore" | "export" | "import" | "publish" | "migrate" | "reset";
 
 /** Runs the task by its command: `deno task` would give it all signals anew, and a full disk would kill it. */
 export function runTask(name: TaskName, options: TaskRun): Promise<Exit> {

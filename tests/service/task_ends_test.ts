@@ -1,5 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { DatabaseSync } from "node:sqlite";
+import { openStorage } from "../../plugins/storage_sqlite/storage.ts";
+import { testOptions } from "../../plugins/storage_sqlite/test_storage.ts";
 import { within } from "./program.ts";
 import { startService, temporaryDirectory } from "./service.ts";
 import { runTask, startTask } from "./task.ts";
@@ -69,6 +72,79 @@ describe("deno task migrate", () => {
     }
   });
 });
+
+describe("a task that is given no file or directory of its kind", () => {
+  const unset = /^annals: Cannot .*DATA_DIR/;
+  const aFile =
+    /^annals: Cannot (read|empty|use the data directory) deno\.json: .*name another (DATA_DIR|one by DATA_DIR)$/;
+  const cases: Readonly<Record<string, readonly (readonly [readonly string[], string | undefined, RegExp])[]>> = {
+    backup: [
+      [[""], undefined, /expected deno task backup FILE$/],
+      [["new"], "", unset],
+      [["new"], "deno.json", aFile],
+      [["/dev/full"], undefined, /name another DATA_DIR$/],
+    ],
+    restore: [
+      [[""], undefined, /expected deno task restore FILE, and perhaps --force$/],
+      [["deno.json"], "", unset],
+      [["deno.json"], "deno.json", aFile],
+      [["--force", "/dev/null"], undefined, /found no regular file; give a file that deno task backup has made$/],
+      [["--force", "/dev/full"], undefined, /give a file that deno task backup has made$/],
+    ],
+    export: [
+      [[""], undefined, /expected deno task export FILE$/],
+      [["new"], "", unset],
+      [["new"], "deno.json", aFile],
+      [["/dev/full"], undefined, /Cannot export to \/dev\/full: .*; name another one$/],
+    ],
+    import: [
+      [[""], undefined, /expected deno task import FILE$/],
+      [["deno.json"], "", unset],
+      [["deno.json"], "deno.json", aFile],
+    ],
+    reset: [
+      [["--nonsense"], undefined, /Unknown option '--nonsense'/],
+      [["--yes"], "", unset],
+      [["--yes"], "deno.json", aFile],
+    ],
+  };
+  for (const name of ["backup", "restore", "export", "import", "reset"] as const) {
+    it(`says so in one line: deno task ${name}`, async () => {
+      await using directory = await temporaryDirectory();
+      for (const [args, given, reason] of cases[name] ?? []) {
+        const environment = given === undefined ? {} : { DATA_DIR: given };
+        const { code, stdout, stderr } = await runTask(name, { directory: directory.path, args, environment });
+        assertEquals([code, stdout], [1, ""], stderr);
+        const told = stderr.split("\n").filter((line) => !line.startsWith('{"@timestamp"'));
+        assertEquals(told.length, 2, stderr);
+        assertMatch(told[0] ?? "", reason);
+      }
+    });
+  }
+});
+
+describe("deno task backup", () => {
+  it("says in one line that it was stopped, and leaves nothing behind", async () => {
+    await using directory = await temporaryDirectory();
+    await fillSlowToCopy(`${directory.path}/store`);
+    using watcher = Deno.watchFs(directory.path);
+    await using task = startTask("backup", { directory: directory.path, args: [`${directory.path}/copy`] });
+    for await (const { paths } of watcher) {
+      if (paths.some((path) => path.endsWith(".partial"))) break;
+    }
+    task.kill("SIGTERM");
+    const { code, stderr } = await within(task.exited, 20_000, "the task to end");
+    assertEquals([code, stderr], [1, "annals: Stopped before the end\n"]);
+    assertEquals((await Array.fromAsync(Deno.readDir(directory.path))).map(({ name }) => name), ["store"]);
+  });
+});
+
+/** A store whose copy is under way for so long that a signal comes in the middle. */
+async function fillSlowToCopy(store: string): Promise<void> {
+  await (await openStorage(store, testOptions())).close();
+  using db = new DatabaseSync(`${store}/events.db`);
+  db.exec(`create table ballast (content blob); insert into ballast values (zeroblob(${64 * 1024 * 1024}))`);
+}
 
 describe("a task that is stopped while it waits for its database", () => {
   for (const name of ["publish", "export", "import"] as const) {

@@ -47,6 +47,24 @@ describe("deno task export and deno task import", () => {
     assertEquals([again.code, again.stderr], [1, refusal]);
   });
 
+  it("leave a file alone that no export has begun, also where a link points to it", async () => {
+    await using directory = await temporaryDirectory();
+    await succeeds("import", { directory: directory.path, args: [await emptyExport(directory.path)] });
+    const [notes, file] = [`${directory.path}/notes`, `${directory.path}/other.jsonl`];
+    for (const linked of [false, true]) {
+      await Deno.writeTextFile(linked ? notes : `${file}.partial`, "precious notes");
+      if (linked) await Deno.symlink("notes", `${file}.partial`);
+      const { code, stderr } = await runTask("export", { directory: directory.path, args: [file] });
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, `annals: Cannot write to ${file}.partial: expected `);
+      assertEquals(await Deno.readTextFile(`${file}.partial`), "precious notes");
+      await Deno.remove(`${file}.partial`);
+    }
+    const amongData = `${directory.path}/store/restored-1.db`;
+    const { stderr } = await runTask("export", { directory: directory.path, args: [amongData] });
+    assertStringIncludes(stderr, "store is the data directory; name a file elsewhere\n");
+  });
+
   it("keep what fits on a disk that is full, and go on when there is room", async () => {
     await using directory = await temporaryDirectory();
     const whole = await fillAndExport(directory.path);
@@ -99,6 +117,12 @@ describe("deno task export and deno task import", () => {
     assertEquals(await aggregatesIn(back), await aggregatesIn(file));
   });
 });
+
+async function emptyExport(directory: string): Promise<string> {
+  const file = `${directory}/empty.jsonl`;
+  await Deno.writeTextFile(file, await exported(createMemoryStorage()));
+  return file;
+}
 
 /** A store with what a large export has, and the export that it gives. */
 async function fillAndExport(directory: string): Promise<string> {
