@@ -1,9 +1,11 @@
 import { parseArgs } from "node:util";
 import { ExportRefused, linesOf } from "../core/engine/export_lines.ts";
-import { partsOf } from "../core/engine/export_parts.ts";
+import { type Part, partsOf } from "../core/engine/export_parts.ts";
 import { importAll, type ImportStep } from "../core/engine/import.ts";
+import { REQUEST_STREAM } from "../core/engine/subscription_orders.ts";
 import { Unavailable } from "../core/ports/event_store.ts";
 import { StartError } from "../core/ports/plugin.ts";
+import { discoverModules, modulesDirectory } from "../plugins/runtime/discover_modules.ts";
 import { stopSignal } from "../plugins/runtime/stop_signal.ts";
 import { onlyFile } from "./arguments.ts";
 import { endWith } from "./ending.ts";
@@ -26,9 +28,12 @@ await endWith(async () => {
     throw new StartError(`Cannot import ${file}: ${error}; name a file that deno task export has made`);
   });
   if (!(await input.stat()).isFile) throw new StartError(`Cannot import ${file}: expected a file, found none`);
-  await using opened = await openStorage({ environment: Deno.env.toObject(), signal });
+  const environment = Deno.env.toObject();
+  const modules = await discoverModules(modulesDirectory(environment));
+  await using opened = await openStorage({ environment, signal });
   const progress = new Progress();
-  const parts = () => partsOf(linesOf(chunksOf(input)));
+  const types = new Set<string>();
+  const parts = () => noting(types, partsOf(linesOf(chunksOf(input))));
   const onProgress = (step: ImportStep, events: number) => {
     signal.throwIfAborted();
     reached = step;
@@ -37,7 +42,22 @@ await endWith(async () => {
   const importing = importAll({ store: opened.store, parts, onProgress });
   const { imported, ...held } = await importing.catch((error) => Promise.reject(advised(error, file)));
   console.log(`The store has the ${counts(held)} of ${file}, ${imported} of them new.`);
+  const unknown = types.difference(
+    new Set([REQUEST_STREAM.aggregateType, ...modules.map(({ module }) => module.name)]),
+  );
+  if (unknown.size === 0) return;
+  console.log(
+    `No module here is called ${[...unknown].join(", ")}: its events are kept, and served once there is one.`,
+  );
 });
+
+/** Passes on what comes, and keeps of which types the aggregates are. */
+async function* noting(types: Set<string>, parts: AsyncIterable<Part>): AsyncGenerator<Part, void> {
+  for await (const part of parts) {
+    if (part.is === "aggregate_end") types.add(part.end.aggregate_type);
+    yield part;
+  }
+}
 
 function advised(error: unknown, file: string): unknown {
   const isTold = error instanceof ExportRefused || error instanceof Unavailable || error instanceof StartError;

@@ -69,6 +69,9 @@ class Reading {
     const expected = `${streamKey(aggregate.stream)} ${aggregate.events + 1}`;
     const found = `${streamKey(event)} ${event.sequenceNumber}`;
     if (found !== expected) throw refusal(line.number, `is event ${found}: expected ${expected}`);
+    if (event.aggregateType !== aggregate.stream.aggregateType) {
+      throw refusal(line.number, `is of the type ${event.aggregateType}: expected ${aggregate.stream.aggregateType}`);
+    }
     aggregate.add(line.text);
     return { is: "event", event, line };
   }

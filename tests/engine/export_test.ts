@@ -178,6 +178,14 @@ function damages() {
       damage: (lines: readonly string[]) => lines.flatMap((line, at) => at === 2 ? [line, line] : [line]),
       says: "line 4 is event counter/a 2: expected counter/a 3",
     },
+    "two aggregates in one group whose types and ids come to one text": {
+      damage: (lines: readonly string[]) => {
+        const event = (line = "", type: string, id: string) =>
+          line.replace('"counter"', `"${type}"`).replace('"a"', `"${id}"`);
+        return [lines[0] ?? "", event(lines[1], "counter/a", "b"), event(lines[2], "counter", "a/b"), ""];
+      },
+      says: "line 3 is of the type counter: expected counter/a",
+    },
     "a closing line that is missing": { damage: without(3), says: "line 4 is event counter/b 1: expected counter/a 3" },
     "a whole aggregate that is missing": { damage: without(4, 5, 6), says: "line 5 does not agree" },
     "an end that is missing": { damage: without(7), says: "line 8 is missing, as of a file that was cut off" },
