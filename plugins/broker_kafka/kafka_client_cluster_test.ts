@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { KafkaClient, StoredRecord } from "./kafka_client.ts";
 import { KafkaError } from "./kafka_error.ts";
-import { brokerAddress, CLIENTS, messageOf, openTestClient, SETTINGS, uniqueTopic } from "./test_kafka.ts";
+import { brokerAddress, CLIENTS, messageOf, openTestClient, SETTINGS, uniqueTopic, whenLed } from "./test_kafka.ts";
 
 const TOO_LARGE = 1_200_000;
 
@@ -172,6 +172,7 @@ function open(name: keyof typeof CLIENTS) {
     async topic() {
       const topic = uniqueTopic();
       await client.ensureTopics([topic], SETTINGS);
+      await whenLed(client, topic);
       return { topic };
     },
     async readAll(topic: string): Promise<readonly StoredRecord[]> {

@@ -10,7 +10,7 @@ import {
   topicConfig,
   type TopicSettings,
 } from "./kafka_client.ts";
-import { answered } from "./kafka_error.ts";
+import { answered, KafkaError } from "./kafka_error.ts";
 import { type Driver, openDriver } from "./kafkajs_driver.ts";
 import { openKafkajsReader } from "./kafkajs_reader.ts";
 
@@ -62,12 +62,28 @@ async function ensureTopics(
     const configEntries = Object.entries(topicConfig(replicationFactor, settings))
       .map(([name, value]) => ({ name, value }));
     const numPartitions = settings.partitions;
-    await admin.createTopics({
-      topics: missing.map((topic) => ({ topic, numPartitions, replicationFactor, configEntries })),
-    });
+    const made = missing.map((topic) => ({ topic, numPartitions, replicationFactor, configEntries }));
+    // It looks for them once they are made.
+    await answered(admin.createTopics({ topics: made })).catch(unlessUnknown);
   }
-  const { topics: found } = await admin.fetchTopicMetadata({ topics: [...topics] });
+  const { topics: found } = await whenKnown(() => admin.fetchTopicMetadata({ topics: [...topics] }));
   return new Map(found.map(({ name, partitions }) => [name, partitions.length]));
+}
+
+/** It takes a moment until every broker knows of a topic that was made. */
+const PATIENT = { tries: 50, delayMs: 100 };
+
+async function whenKnown<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; tries < PATIENT.tries; tries++) {
+    const answer = await answered(ask()).catch(unlessUnknown);
+    if (answer !== undefined) return answer;
+    await new Promise((resolve) => setTimeout(resolve, PATIENT.delayMs));
+  }
+  return await ask();
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (!(error instanceof KafkaError && error.kind === "unknown_topic")) throw error;
 }
 
 async function openProducer(driver: Driver, { requestMs }: KafkaTimes): Promise<KafkaProducer> {

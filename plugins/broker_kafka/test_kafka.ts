@@ -9,7 +9,7 @@ import {
 } from "./kafka_client.ts";
 import { createKafkajsClient } from "./kafkajs_client.ts";
 import { createPlatformaticClient } from "./platformatic_client.ts";
-import { realRuntime } from "../../tests/contract/surroundings.ts";
+import { realRuntime, until } from "../../tests/contract/surroundings.ts";
 
 export const CLIENTS: Readonly<
   Record<"kafkajs" | "platformatic", (access: KafkaAccess, times: KafkaTimes) => KafkaClient>
@@ -31,6 +31,18 @@ export function brokerAddress(): string {
 /** A name that no other test has. */
 export function uniqueTopic(prefix = "test"): string {
   return `${prefix}-${realRuntime.newId()}`;
+}
+
+/** A broker that has just been made the leader of a partition may not know it yet. */
+export async function whenLed(client: KafkaClient, topic: string): Promise<void> {
+  await until(async () => {
+    const reader = await client.openReader();
+    try {
+      return await reader.offsets(topic).then(() => true, () => false);
+    } finally {
+      reader.close();
+    }
+  });
 }
 
 /** As a CloudEvent that `core/engine/cloud_event.ts` makes. */

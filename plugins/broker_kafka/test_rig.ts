@@ -1,11 +1,19 @@
 import { Kafka, logLevel } from "kafkajs";
 import { Unavailable } from "../../core/ports/event_store.ts";
-import type { KafkaClient, KafkaTimes, StoredRecord } from "./kafka_client.ts";
+import type { KafkaTimes, StoredRecord } from "./kafka_client.ts";
 import { KafkaBroker } from "./kafka_broker.ts";
 import { partitionOf } from "./partitions.ts";
 import { createSender } from "./sender.ts";
 import { keptLog, realRuntime, until } from "../../tests/contract/surroundings.ts";
-import { brokerAddress, type CLIENTS, messageOf, openTestClient, SETTINGS, uniqueTopic } from "./test_kafka.ts";
+import {
+  brokerAddress,
+  type CLIENTS,
+  messageOf,
+  openTestClient,
+  SETTINGS,
+  uniqueTopic,
+  whenLed,
+} from "./test_kafka.ts";
 import { Topics } from "./topics.ts";
 
 export type RigOptions = {
@@ -25,7 +33,7 @@ export async function openRig(name: keyof typeof CLIENTS, options: RigOptions = 
   const sender = createSender({ ...parts, topics, partitions, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
   const broker = new KafkaBroker({ ...parts, topics, names: new Set(topicNames) });
   await topics.start();
-  for (const name of topicNames) await until(() => isLed(client, name));
+  for (const name of topicNames) await whenLed(client, name);
   const sequences = new Map<string, number>();
   const [topic = "", otherTopic = ""] = topicNames;
   return {
@@ -60,16 +68,6 @@ export async function openRig(name: keyof typeof CLIENTS, options: RigOptions = 
   };
 }
 
-/** A broker that has just been made the leader of a partition may not know it yet. */
-async function isLed(client: KafkaClient, topic: string): Promise<boolean> {
-  const reader = await client.openReader();
-  try {
-    return await reader.offsets(topic).then(() => true, () => false);
-  } finally {
-    reader.close();
-  }
-}
-
 /** Whether it was done: what was not is done again, as a subscription does. */
 function orUnavailable(work: Promise<unknown>): Promise<boolean> {
   return work.then(() => true, (error: unknown) => {
@@ -78,9 +76,11 @@ function orUnavailable(work: Promise<unknown>): Promise<boolean> {
   });
 }
 
+/** Until it is gone the broker takes messages for it. */
 async function deleteTopic(topic: string): Promise<void> {
   const admin = new Kafka({ brokers: [brokerAddress()], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   await admin.deleteTopics({ topics: [topic] });
+  await until(async () => !(await admin.listTopics()).includes(topic));
   await admin.disconnect();
 }

@@ -11,7 +11,8 @@ import { realRuntime } from "../../tests/contract/surroundings.ts";
 import { until } from "../../tests/contract/surroundings.ts";
 
 const MINUTE_MS = 60_000;
-const IMPATIENT = { serialAfterMs: 100, fenceAfterMs: 300, lookAgainMs: [20, 50] };
+/** And yet so patient that it shuts out no commit that nobody holds up, however busy the server is. */
+const IMPATIENT = { serialAfterMs: 100, fenceAfterMs: 3_000, lookAgainMs: [20, 50] };
 const A = sliceOf(streamOf("a"), LAYOUT.slices);
 
 describe("the feed of storage_scylla", () => {

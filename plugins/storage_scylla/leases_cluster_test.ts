@@ -72,14 +72,16 @@ describe("the leases of slices", () => {
 
   it("go to another copy at once when one stops", async () => {
     await using the = await rig();
-    const first = the.start();
+    // Nothing is taken over within the test from who was not stopped.
+    const times = { validForMs: 25_000, takeAfterMs: 30_000 };
+    const first = the.start({ times });
     await owns(first, SLICES);
-    const second = the.start();
+    const second = the.start({ times });
     await owns(second, 2);
     const began = performance.now();
     await first.stop();
     await owns(second, SLICES);
-    assertLess(performance.now() - began, TIMES.takeAfterMs / 2);
+    assertLess(performance.now() - began, times.takeAfterMs / 3);
     assertEquals(first.owned(), []);
   });
 

@@ -8,17 +8,21 @@ import { type CqlProxy, startProxy, type Which } from "./cql_proxy.ts";
 
 const BATCH = { opcode: "BATCH" } as const;
 const ANNOUNCEMENT = { opcode: "EXECUTE", statement: /INTO outbox_messages/ } as const;
-const TIMEOUT_MS = 300;
-const SETTLE_MS = 1_500;
+/** Longer than a busy server takes for what is not troubled. */
+const TIMEOUT_MS = 2_000;
+/** For what is never answered: long enough for some sends of it. */
+const SHORT = { settleMs: 5_000 };
+/** For who goes away: the driver forgets the timers of what was under way, which must not outlive the test. */
+const AWAY = { settleMs: 1_500, timeoutMs: 300 };
 
 /** A store behind a proxy, and another one that sees the same and meets no trouble. */
-async function openRig() {
+async function openRig({ settleMs = 30_000, timeoutMs = TIMEOUT_MS } = {}) {
   await using stack = new AsyncDisposableStack();
   const name = uniqueName("appends");
   const proxy = stack.use(startProxy({ target: serverAddress() }));
   const direct = stack.use(await openTestStore({ name }));
   const behind = stack.use(
-    await openTestStore({ name, address: proxy.address, timeoutMs: TIMEOUT_MS, settleMs: SETTLE_MS }),
+    await openTestStore({ name, address: proxy.address, timeoutMs, settleMs }),
   );
   await appendNext(behind.store, streamOf("warm"), sampleEvents(1)); // Prepares the statements.
   const disposing = stack.move();
@@ -56,7 +60,7 @@ describe("an append through a network in trouble", () => {
   }
 
   it("is unknown when no answer comes, whether it was stored or not", async () => {
-    await using rig = await openRig();
+    await using rig = await openRig(SHORT);
     const events = sampleEvents(2);
     rig.proxy.dropRequests(BATCH);
     assertEquals(await rig.store.append(streamOf("a"), { expectedVersion: 0, events }), "unknown");
@@ -84,7 +88,7 @@ describe("an append through a network in trouble", () => {
   });
 
   it("is refused for certain when its announcement does not come through", async () => {
-    await using rig = await openRig();
+    await using rig = await openRig(SHORT);
     rig.proxy.dropRequests(ANNOUNCEMENT);
     const batches = rig.proxy.requests("BATCH");
     const append = () => rig.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) });
@@ -119,7 +123,7 @@ describe("an append through a network in trouble", () => {
   });
 
   it("stays unknown when the server goes away while it is in doubt", async () => {
-    await using rig = await openRig();
+    await using rig = await openRig(AWAY);
     const held = rig.proxy.holdRequests({ ...BATCH, count: 1 });
     const appended = rig.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) });
     await held.arrived;
@@ -128,7 +132,7 @@ describe("an append through a network in trouble", () => {
   });
 
   it("is refused at once by a server that is away, and works when it is back", async () => {
-    await using rig = await openRig();
+    await using rig = await openRig(AWAY);
     rig.proxy.refuse();
     const append = () => rig.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) });
     await assertRejects(append, Unavailable, "The database did not answer");

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { describe, it } from "@std/testing/bdd";
 import { KAFKA_TIMES, type KafkaAccess } from "../../plugins/broker_kafka/kafka_client.ts";
 import { KafkaError } from "../../plugins/broker_kafka/kafka_error.ts";
-import { CLIENTS, messageOf, SETTINGS, uniqueTopic } from "../../plugins/broker_kafka/test_kafka.ts";
+import { CLIENTS, messageOf, SETTINGS, uniqueTopic, whenLed } from "../../plugins/broker_kafka/test_kafka.ts";
 import { assertStatus, runService, startService, temporaryDirectory } from "../service/service.ts";
 import { startSecuredKafka } from "./kafka/secured_kafka.ts";
 import { whenPublished } from "./published.ts";
@@ -63,6 +63,7 @@ async function assertUsable(name: keyof typeof CLIENTS, access: KafkaAccess): Pr
   const topic = uniqueTopic();
   try {
     assertEquals(await client.ensureTopics([topic], SETTINGS), new Map([[topic, 3]]));
+    await whenLed(client, topic);
     const producer = await client.openProducer();
     await producer.send({ topic, partition: 1, messages: [messageOf("a", 1)] });
     producer.close();

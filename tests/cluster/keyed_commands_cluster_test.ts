@@ -11,15 +11,21 @@ import { openRig, type Rig } from "../engine/rig.ts";
 import { startProxy } from "./cql_proxy.ts";
 
 const BATCH = { opcode: "BATCH" } as const;
+/** Longer than a busy server takes for what is not troubled. */
+const TIMEOUT_MS = 2_000;
+/** Long enough for some sends of a batch that waits: then its outcome is unknown. */
+const SETTLE_MS = 5_000;
+/** Longer than what the other copy does meanwhile takes. */
+const PATIENT = { settleMs: 30_000 };
 
 /** Two copies of the service: the first one's way to the database can be troubled. */
-async function openCopies({ bucketEvents = 50_000, settleMs = 1_500 } = {}) {
+async function openCopies({ bucketEvents = 50_000, settleMs = SETTLE_MS } = {}) {
   await using stack = new AsyncDisposableStack();
   const name = uniqueName("keyed");
   const layout = { bucketEvents };
   const proxy = stack.use(startProxy({ target: serverAddress() }));
   const far = stack.use(
-    await openTestStore({ name, layout, address: proxy.address, timeoutMs: 300, settleMs }),
+    await openTestStore({ name, layout, address: proxy.address, timeoutMs: TIMEOUT_MS, settleMs }),
   );
   const near = stack.use(await openTestStore({ name, layout }));
   const open = async (opened: typeof near) => {
@@ -94,11 +100,11 @@ describe("a keyed command on two copies", () => {
   }
 
   it("ends without an answer when it sees, on its way, that others may have answered it", async () => {
-    await using copies = await openCopies({ settleMs: 10_000 });
+    await using copies = await openCopies(PATIENT);
     const { proxy, one, two } = copies;
     // It begins by a look at the stream, whose fence it remembers.
     await count(two, { by: 1 });
-    const held = proxy.holdRequests({ ...BATCH, count: 1 });
+    const held = proxy.holdRequests(BATCH);
     const first = count(one, { by: 5, key: "k" });
     await held.arrived;
     assertEquals(short(await count(two, { by: 5, key: "k", ...NEVER })), "precondition_failed");
@@ -109,10 +115,10 @@ describe("a keyed command on two copies", () => {
   });
 
   it("sees an answer of others in a bucket that is full by then, too", async () => {
-    await using copies = await openCopies({ settleMs: 10_000, bucketEvents: 4 });
+    await using copies = await openCopies({ ...PATIENT, bucketEvents: 4 });
     const { proxy, one, two } = copies;
     await count(two, { by: 1, times: 3 });
-    const held = proxy.holdRequests({ ...BATCH, count: 1 });
+    const held = proxy.holdRequests(BATCH);
     const first = count(one, { by: 5, key: "k" });
     await held.arrived;
     assertEquals(short(await count(two, { by: 5, key: "k", ...NEVER })), "precondition_failed");
@@ -142,9 +148,9 @@ describe("a keyed command on two copies", () => {
   });
 
   it("that is refused beside others that are stored is closed along with them", async () => {
-    await using copies = await openCopies();
+    await using copies = await openCopies(PATIENT);
     const { proxy, one, two } = copies;
-    const held = proxy.holdRequests({ ...BATCH, count: 1 });
+    const held = proxy.holdRequests(BATCH);
     const first = count(one, { by: 5, key: "k" });
     await held.arrived;
     // Both wait behind the first one of copy two, and are decided together.

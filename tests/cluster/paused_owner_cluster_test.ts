@@ -46,7 +46,7 @@ describe("a copy that stands still for longer than its leases", () => {
     await moment(LOAD_MS);
     over = true;
     await Promise.all([...writing, watching]);
-    assertEquals((await second.get("/readyz")).body.status, "pass");
+    await until(async () => (await second.get("/readyz")).body.status === "pass");
     await journal.retryUnknown(second);
     await assertAllTrue(first, journal);
     await assertAllTrue(second, journal);

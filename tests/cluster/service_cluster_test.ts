@@ -10,6 +10,7 @@ import { launch, runService, seeing, type Service, startService, whenReady } fro
 import { Writers } from "../service/writers.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
+import { freePorts } from "./servers/ports.ts";
 
 const LOAD_MS = 3_000;
 const KILLED_AT_LINE = 4;
@@ -74,7 +75,7 @@ describe("copies of the service on one cluster store", () => {
 
   it("wait for a database that is away at the start, and begin by themselves", async () => {
     await using keyspace = await freshKeyspace("service");
-    const port = freePort();
+    const [port = 0] = freePorts("127.0.0.1", 1);
     await using program = launch(optionsFor(keyspace.name, { SCYLLA_NODES: `127.0.0.1:${port}` }));
     await program.whenPrinted(/The database does not answer/);
     using _way = forward(port, cassandraAddress());
@@ -124,18 +125,13 @@ function write(copy: Service, journal: Journal, { seed }: { seed: number }) {
 /** Something new is in the view, whichever slice it falls into. */
 async function shownWithin(copy: Service, ms: number): Promise<void> {
   const since = performance.now();
-  for (let at = 0; at < 24; at++) {
+  await Promise.all(Array.from({ length: 24 }, async () => {
     const id = crypto.randomUUID();
     const opened = await copy.post(`/accounts/${id}`, { type: "OpenAccount", owner: "Alice", initial_balance: 1 });
     const shown = await copy.get(`/views/account_balances/${id}`, { headers: seeing(opened) });
     assertEquals(shown.status, 200, shown.text);
-  }
+  }));
   assert(performance.now() - since < ms, `expected all slices fed within ${ms} ms`);
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Passes connections on until disposed. */

@@ -83,7 +83,7 @@ describe("a document of many streams on a real server", () => {
   it("counts a write once whose answer never came", async () => {
     await using proxy = startProxy({ target: serverAddress() });
     await using opened = await openTestReadModels();
-    await using through = await openTestSession({ address: proxy.address, timeoutMs: 500 });
+    await using through = await openTestSession({ address: proxy.address, timeoutMs: 2_000 });
     const copy = opened.copy(through.session);
     await copy.prepare(view.model);
     proxy.dropResponses({ opcode: "BATCH", statement: /IF rev/, count: 2 });

@@ -20,9 +20,11 @@ describe("with OTEL_DENO on the cluster store", () => {
     });
     assertStatus(await service.post("/accounts/a", OPEN, { "idempotency-key": "once" }), 201);
     const named = (name: string) => collector.spans.filter((span) => span.name === name);
-    await until(() => named("account_balances_v1 AccountOpened").length > 0);
+    const parts = ["append", "account_balances_v1 AccountOpened"];
+    // Each is sent when it has ended, and they end in no order.
+    await until(() => ["command OpenAccount", ...parts].every((name) => named(name).length > 0));
     const [command] = named("command OpenAccount");
-    for (const name of ["append", "account_balances_v1 AccountOpened"]) {
+    for (const name of parts) {
       assertEquals(named(name).map(({ traceId, parentSpanId }) => [traceId, parentSpanId]), [
         [command?.traceId, command?.spanId],
       ], name);

@@ -102,8 +102,8 @@ function redriving(open: () => Promise<DeadLetterStore>): void {
       broken.clear();
       const slowly = { per_second: 0.5, dry_run: false };
       assertEquals((await service.send(REDRIVE, { operator: true, body: slowly })).status, 200);
-      await until(async () => (await progressOf(service)).redrive.recovered === 1);
-      assertEquals((await progressOf(service)).running, true);
+      const { redrive, running } = await progressWhen(service, ({ redrive }) => redrive.recovered > 0);
+      assertEquals([redrive.recovered < 3, running], [true, true]);
     }
     await using service = await openService({ ...store, modules: [module] });
     await until(async () => (await progressOf(service)).redrive.recovered === 3);
@@ -122,6 +122,8 @@ function redriving(open: () => Promise<DeadLetterStore>): void {
     const slowly = { per_second: 0.001, dry_run: false };
     assertEquals((await service.send(REDRIVE, { operator: true, body: slowly })).status, 200);
     assertProblem(await service.send(REDRIVE, { operator: true, body: slowly }), 409, "operation_refused");
+    // The first is tried at once, and would else be tried while the next request is made.
+    await progressWhen(service, ({ redrive }) => redrive.failed_again === 1);
     assertEquals((await service.send(`${REDRIVE}/cancel`, { operator: true, body: {} })).body.cancelled, true);
     assertProblem(await service.send(`${REDRIVE}/cancel`, { operator: true, body: {} }), 409, "operation_refused");
     const failedAt = async () =>
@@ -292,6 +294,12 @@ async function parkedFor(service: Service): Promise<readonly Told[]> {
 async function progressOf(service: Service) {
   const { body } = await get(service, REDRIVE);
   return body as { running: boolean; redrive: Record<"waiting" | "failed_again" | "recovered", number> };
+}
+
+async function progressWhen(service: Service, holds: (progress: Awaited<ReturnType<typeof progressOf>>) => boolean) {
+  let progress = await progressOf(service);
+  await until(async () => holds(progress = await progressOf(service)));
+  return progress;
 }
 
 async function waits(service: Service): Promise<boolean> {

@@ -50,7 +50,8 @@ describe("a fault behind the doors", () => {
     const storage = failingStorage();
     await using service = await openService({
       storage: storage.plugin,
-      environment: { COMMAND_TIMEOUT_MS: "50" },
+      // The command that is sent again has to be answered in it.
+      environment: { COMMAND_TIMEOUT_MS: "1000" },
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     storage.hold = promise;

@@ -1,3 +1,6 @@
+/** A slow machine may take most of it to start a server in Java, or several services on an empty keyspace. */
+const PRINTED_MS = 120_000;
+
 /** A child process whose output is kept, ended with its own pid when disposed. */
 export class Program implements AsyncDisposable {
   readonly pid: number;
@@ -33,7 +36,7 @@ export class Program implements AsyncDisposable {
   async whenPrinted(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
     const found = Promise.any([this.#stdout.match(pattern, from), this.#stderr.match(pattern)]);
     try {
-      return await within(found, 30_000, `${pattern} to be printed`);
+      return await within(found, PRINTED_MS, `${pattern} to be printed`);
     } catch (error) {
       throw new Error(`expected ${pattern} to be printed, found:\n${this.stdout}\n${this.stderr}`, { cause: error });
     }

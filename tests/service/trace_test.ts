@@ -16,7 +16,9 @@ describe("with OTEL_DENO the trace of a request", () => {
     const { service, collector } = traced;
     const opened = assertStatus(await service.post("/accounts/a", OPEN, { traceparent: TRACEPARENT }), 201);
     assertStatus(await service.get("/views/account_balances/a", { headers: seeing(opened) }), 200);
-    await until(() => spansOf(collector).some(({ name }) => name.startsWith(SUBSCRIPTION)));
+    const names = ["POST /accounts/:id", "command OpenAccount", "append", `${SUBSCRIPTION} AccountOpened`];
+    // Each is sent when it has ended, and they end in no order.
+    await until(() => names.every((each) => spansOf(collector).some(({ name }) => name === each)));
     const spans = spansOf(collector);
     const request = spanOf(spans, "POST /accounts/:id");
     const command = spanOf(spans, "command OpenAccount");

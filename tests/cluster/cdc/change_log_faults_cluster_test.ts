@@ -11,7 +11,8 @@ import { appendNext, placeOf, sampleEvents, streamOf } from "../../contract/samp
 import { type LogCluster, logClusters } from "./log_rig.ts";
 import { within } from "../../service/program.ts";
 
-const SHORT_LEASES = { renewEveryMs: 100, validForMs: 1_000, takeAfterMs: 1_300 };
+/** And yet long enough for a machine under load to renew them in time. */
+const SHORT_LEASES = { renewEveryMs: 300, validForMs: 3_000, takeAfterMs: 3_600 };
 const IDS = Array.from({ length: 24 }, (_, at) => `stream-${at}`);
 const LIMIT_MS = 30_000;
 const HOUR_MS = 3_600_000;

@@ -38,7 +38,7 @@ describe("CHANGE_SOURCE", () => {
     await using _one = { [Symbol.asyncDispose]: () => rig.storage.close() };
     await using reader = await openReader(rig.storage);
     await appendNext(rig.storage.store, streamOf("a"), sampleEvents(2));
-    await within(reader.until(2), 10_000, "all to be told");
+    await within(reader.until(2), 60_000, "all to be told");
     await until(() => rig.observed.length > 0 && rig.storage.health().status === "pass");
     assertEquals(rig.declared, ["cdc_log_delay_seconds"]);
     assert(rig.observed.every((seconds) => seconds >= 0 && seconds < 10), String(rig.observed));
