@@ -10,25 +10,39 @@ const USAGE = "list, show, stats, redrive, skip, status or cancel, with --subscr
   "--reason=; --by= says who asks";
 const LETTERS = "/operations/dead-letters";
 const LOOK_MS = 500;
+const ONE = ["subscription", "aggregate"];
+const FILTER = [...ONE, "event-type", "error"];
 
 const commands: Readonly<Record<string, Command>> = {
-  async list(door, { options }) {
-    const { limit, after } = options as Record<string, string | undefined>;
-    const { items, next } = await door.get(LETTERS, { ...filterOf(options), limit, after });
-    if (next !== null) console.error(`more: --after=${next}`);
-    return items as Answered[];
+  list: {
+    options: [...FILTER, "limit", "after"],
+    async run(door, { options }) {
+      const { limit, after } = options as Record<string, string | undefined>;
+      const { items, next } = await door.get(LETTERS, { ...filterOf(options), limit, after });
+      if (next !== null) console.error(`more: --after=${next}`);
+      return items as Answered[];
+    },
   },
-  show: (door, { options }) =>
-    door.get(`${LETTERS}/entry`, { subscription: required(options, "subscription"), ...one(options) }),
-  stats: (door, { options }) => door.get(`${LETTERS}/statistics`, filterOf(options)),
-  redrive,
-  async skip(door, { options }) {
-    const at = numberOf(required(options, "at"), "at");
-    const which = { subscription: required(options, "subscription"), ...one(options), sequence_number: at };
-    return await door.post(`${LETTERS}/skip`, { ...which, reason: required(options, "reason"), ...asker(options) });
+  show: {
+    options: ONE,
+    run: (door, { options }) =>
+      door.get(`${LETTERS}/entry`, { subscription: required(options, "subscription"), ...one(options) }),
   },
-  status: async (door) => told(await door.get(`${LETTERS}/redrive`)),
-  cancel: (door, { options }) => door.post(`${LETTERS}/redrive/cancel`, asker(options)),
+  stats: { options: FILTER, run: (door, { options }) => door.get(`${LETTERS}/statistics`, filterOf(options)) },
+  redrive: { options: [...FILTER, "per-second", "yes", "by"], run: redrive },
+  skip: {
+    options: [...ONE, "at", "reason", "by"],
+    async run(door, { options }) {
+      const at = numberOf(required(options, "at"), "at");
+      const which = { subscription: required(options, "subscription"), ...one(options), sequence_number: at };
+      return await door.post(`${LETTERS}/skip`, { ...which, reason: required(options, "reason"), ...asker(options) });
+    },
+  },
+  status: { options: [], run: async (door) => told(await door.get(`${LETTERS}/redrive`)) },
+  cancel: {
+    options: ["by"],
+    run: (door, { options }) => door.post(`${LETTERS}/redrive/cancel`, asker(options)),
+  },
 };
 
 async function* redrive(door: Door, { options }: { options: Options }): AsyncGenerator<Answered, void> {
@@ -70,7 +84,4 @@ function asker({ by }: Options) {
   return { by: by ?? Deno.env.get("USER") ?? "operator" };
 }
 
-await runCommand(commands, {
-  options: ["subscription", "aggregate", "event-type", "error", "limit", "after", "per-second", "at", "reason", "by"],
-  usage: USAGE,
-});
+await runCommand(commands, USAGE);

@@ -17,8 +17,8 @@ export function readSelection(args: readonly string[], { modules, byName }: Regi
   const module = readModule(values, { modules, byName });
   if (stream !== undefined && module !== undefined && stream.aggregateType !== module) {
     throw new StartError(
-      `Cannot publish: the aggregate ${aggregate} is of the module ${stream.aggregateType}, not of ${module}; give one ` +
-        "of them",
+      `Cannot publish: the aggregate ${aggregate} is of the module ${stream.aggregateType}, not of ${module}; ` +
+        "give one of them",
     );
   }
   if (values.republish !== true || [module, stream, from, to].every((each) => each === undefined)) {

@@ -75,14 +75,33 @@ describe("deno task dlq and deno task subscriptions", () => {
       [["cancel"], /No redrive is under way/],
       [["nonsense"], /expected list, show, stats/],
       [["list", "--nonsense=1"], /Unknown option '--nonsense'/],
+      [["redrive", SUBSCRIPTION, "--yes"], /redrive takes no name, found "parcel_\S+"; give --subscription= or /],
+      [["redrive", "", SUBSCRIPTION, "--yes"], /redrive takes no name, found ""/],
+      [["redrive", "--limit=1", "--yes"], /redrive takes no --limit; of its own it takes --subscription .* --by$/m],
+      [["redrive", "--error=", "--yes"], /expected something in --error=, found nothing/],
+      [["list", "extra"], /list takes no name, found "extra"/],
+      [["list", "--yes"], /list takes no --yes/],
+      [["status", "extra"], /status takes no name, found "extra"$/m],
+      [["status", "--by=ada"], /status takes no --by; of its own it takes none/],
+      [["cancel", "--subscription=x"], /cancel takes no --subscription; of its own it takes --by/],
     ];
     for (const [args, reason] of refusals) {
       const { code, stdout, stderr } = await dlq(service, ...args);
       assertEquals([code, stdout, stderr.split("\n").length], [1, "", 2], stderr);
       assertMatch(stderr, reason);
     }
-    const { code, stderr } = await subscriptions(service, "pause", "nobody", "--reason=x");
-    assertEquals([code, stderr.includes("There is no subscription nobody")], [1, true]);
+    const further: readonly (readonly [readonly string[], RegExp])[] = [
+      [["pause", "nobody", "--reason=x"], /There is no subscription nobody/],
+      [["pause", "--reason=x"], /expected the name of one subscription/],
+      [["resume", "one", "two"], /expected the name of one subscription/],
+      [["list", "extra"], /list takes no name, found "extra"/],
+      [["resume", "one", "--reason=x"], /resume takes no --reason; of its own it takes --by/],
+    ];
+    for (const [args, reason] of further) {
+      const { code, stderr } = await subscriptions(service, ...args);
+      assertEquals([code, stderr.split("\n").length], [1, 2], stderr);
+      assertMatch(stderr, reason);
+    }
   });
 
   it("say that nobody answers", async () => {
