@@ -3,7 +3,7 @@ import { type Answered, type Door, Refusal } from "./operations/door.ts";
 
 /**
  * What subscriptions have parked, at the operator's door of a running service. `redrive` tells what it would do; with
- * `--yes` it has it done and tells how far it is.
+ * `--yes` it has it done, tells how far it is, and ends with 1 where some failed again or it was cancelled.
  */
 const USAGE = "list, show, stats, redrive, skip, status or cancel, with --subscription= --aggregate=TYPE/ID " +
   "--event-type= --error= to say which; list: --limit= --after=; redrive: --per-second= --yes; skip: --at= " +
@@ -52,15 +52,21 @@ async function* redrive(door: Door, { options }: { options: Options }): AsyncGen
   const { first, ...answer } = await door.post(`${LETTERS}/redrive`, request);
   yield answer;
   if (!isMeant) {
+    const { length } = first as Answered[];
     yield* first as Answered[];
-    return console.error("Nothing was done; with --yes it is");
+    const shown = length === answer.total ? "" : `; these are the first ${length} of ${answer.total}`;
+    return console.error(`Nothing was done; with --yes it is${shown}`);
   }
+  let failedAgain = 0;
   for (let running = true; running;) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     const progress = await door.get(`${LETTERS}/redrive`);
+    if (progress.redrive === null) throw new Refusal("The redrive was cancelled; what was tried stays tried");
     running = progress.running === true;
+    failedAgain = Number((progress.redrive as Answered).failed_again);
     yield told(progress);
   }
+  if (failedAgain > 0) throw new Refusal(`${failedAgain} failed again: deno task dlq list`);
 }
 
 function told({ running, redrive }: Answered): Answered {
