@@ -116,6 +116,22 @@ export const taskGuards: readonly Guard[] = [
     case: "why they cannot",
   },
   {
+    promise: "a time that ends before it begins is refused",
+    file: "tasks/publish/selection.ts",
+    find: "&& from >= to) {",
+    replace: "&& from > to) {",
+    test: ENDS,
+    case: "what its arguments are not",
+  },
+  {
+    promise: "a publish that sent nothing does not say that it is done",
+    file: "tasks/publish.ts",
+    find: "const isNothing = reached.sent + reached.refused === 0;",
+    replace: "const isNothing = false;",
+    test: ENDS,
+    case: "nothing fits",
+  },
+  {
     promise: "a topic is held against the module beside it",
     file: "tasks/publish/selection.ts",
     find: "&& owner !== module) {",
