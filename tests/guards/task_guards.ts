@@ -2,6 +2,7 @@ import type { Guard } from "./guards.ts";
 
 const DOOR = "tasks/operations/door_test.ts";
 const OPERATIONS = "tests/service/operations_task_test.ts";
+const START = "tests/service/start_test.ts";
 const ENDS = "tests/service/task_ends_test.ts";
 
 /** What keeps the promises of tasks: how they are asked, and how they end. */
@@ -192,6 +193,38 @@ export const taskGuards: readonly Guard[] = [
     find: 'protocol === "https:" ? 443 : 80',
     replace: "443",
     test: "core/engine/net_permission_test.ts",
+  },
+  {
+    promise: "brokers that Deno may not use are not waited for",
+    file: "plugins/broker_kafka/mod.ts",
+    find: 'await requireServers("REDPANDA_BROKERS", config.REDPANDA_BROKERS);',
+    replace: "",
+    test: START,
+    case: "in REDPANDA_BROKERS",
+  },
+  {
+    promise: "nodes that Deno may not use are not waited for",
+    file: "plugins/storage_scylla/database.ts",
+    find: 'await requireServers("SCYLLA_NODES", contactPoints);',
+    replace: "",
+    test: START,
+    case: "in SCYLLA_NODES",
+  },
+  {
+    promise: "half a login to the database is refused",
+    file: "plugins/storage_scylla/database.ts",
+    find: "if ((username === undefined) !== (password === undefined)) {",
+    replace: "if (username !== undefined && password === undefined) {",
+    test: START,
+    case: "half a login",
+  },
+  {
+    promise: "roles that the embedded store does not have are refused",
+    file: "main.ts",
+    find: "if (nodes === undefined && roles !== undefined) {",
+    replace: 'if (nodes === undefined && roles === "") {',
+    test: START,
+    case: "roles",
   },
   {
     promise: "what a test that hangs has started is ended with it",
