@@ -269,6 +269,13 @@ function refusing(open: () => Promise<DeadLetterStore>): void {
     ]);
     assertEquals((await post("/operations/subscriptions/resume", { subscription: SUBSCRIPTION })).status, 200);
     await until(async () => (await lettersOf(service)).length === 0);
+    const told = service.lines.filter((line) => line.includes("An operator's request was stored"));
+    assertEquals(told.length, 3, told.join("\n"));
+    const [paused = ""] = told;
+    const line = /^info An operator's request was stored \{"request":"\$subscription_paused","by":"ada",(.*)\}$/;
+    const { correlation_id, ...rest } = JSON.parse(`{${line.exec(paused)?.[1]}}`);
+    assertEquals(rest, { subscription: SUBSCRIPTION, reason: "a deploy" });
+    assertEquals(typeof correlation_id, "string");
   });
 
   it("refuse what makes no sense, and change nothing", async () => {

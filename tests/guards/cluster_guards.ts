@@ -221,6 +221,14 @@ export const clusterGuards: readonly Guard[] = [
     case: "refused once edited",
   },
   {
+    promise: "a service without topics says so",
+    file: "plugins/http/mod.ts",
+    find: "if (broker === undefined) services.log.info",
+    replace: "if (broker !== undefined) services.log.info",
+    test: "tests/cluster/service_cluster_test.ts",
+    case: "written through another",
+  },
+  {
     promise: "a database that is away at the start is waited for",
     file: `${STORE}/mod.ts`,
     find: "if (!isAway(error)) throw error;",

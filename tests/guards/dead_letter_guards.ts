@@ -66,6 +66,14 @@ export const deadLetterGuards: readonly Guard[] = [
     case: "makes no sense",
   },
   {
+    promise: "an operator's request is in the log",
+    file: "plugins/operations/ask.ts",
+    find: 'log.info("An operator\'s request was stored"',
+    replace: 'log.debug("An operator\'s request was stored"',
+    test: LETTERS,
+    case: "while their subscription is paused",
+  },
+  {
     promise: "the list of subscriptions says which one waits, and for what",
     file: "plugins/operations/subscriptions.ts",
     find: "const waiting_for = waitingFor(subscription) ?? null;",
