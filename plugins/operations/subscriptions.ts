@@ -131,6 +131,7 @@ async function whyNotSkip(
   } else if ((await progress.standing(subscription, { ...stream, version: from })).is !== "behind") {
     return refused("conflict", `${subscription} has passed event ${from} already`);
   }
+  // One that its last try has left behind, an event in the middle of what was caught up with, is asked for again.
   const waiting = requests.orders.of(subscription).skips.get(streamKey(stream));
   if (waiting?.from !== from || waiting.number <= (parked?.request ?? 0)) return undefined;
   return refused("conflict", `Event ${from} is to be passed by already, as soon as ${subscription} goes on`);
