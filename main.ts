@@ -46,7 +46,10 @@ try {
 
 /** Drivers are loaded only where they are used. */
 async function dataPlugins(environment: Environment): Promise<readonly Plugin[]> {
-  const { SCYLLA_NODES: nodes, REDPANDA_BROKERS: brokers } = environment;
+  const { SCYLLA_NODES: nodes, REDPANDA_BROKERS: brokers, ROLES: roles } = environment;
+  if (nodes === undefined && roles !== undefined) {
+    throw new StartError(`Cannot take ROLES=${roles} without SCYLLA_NODES: one process does it all; unset ROLES`);
+  }
   const storage = nodes === undefined ? storageSqlite : (await import("./plugins/storage_scylla/mod.ts")).default;
   if (brokers === undefined) return nodes === undefined ? [storage, brokerLocal] : [storage];
   return [storage, (await import("./plugins/broker_kafka/mod.ts")).default, publisher];

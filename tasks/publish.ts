@@ -81,7 +81,8 @@ async function run(parts: Parameters<typeof republish>[0], selection: Selection)
     told = performance.now();
     console.log(`${summary(since)}; to go on from here: --after='${reached.place}'`);
   }
-  console.log(`Done: ${summary(since)}`);
+  const isNothing = reached.sent + reached.refused === 0;
+  console.log(isNothing ? "Nothing that was published fits" : `Done: ${summary(since)}`);
   if (reached.refused > 0) throw new StartError(`The broker refuses ${reached.refused} of them for good`);
 }
 

@@ -1,6 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StartError } from "../ports/plugin.ts";
-import { addressOf, requireNet } from "./net_permission.ts";
+import { addressOf, requireNet, requireServers } from "./net_permission.ts";
 
 const permissions = { net: ["127.0.0.1:443"] };
 
@@ -11,4 +11,17 @@ Deno.test("requireNet asks for the port of a URL alone", { permissions }, async 
     const advice = `add 127.0.0.1:${port} to --allow-net of the task that starts it`;
     assertEquals(message, `Cannot post: Deno may not use 127.0.0.1:${port}; ${advice}`);
   }
+});
+
+Deno.test("requireServers asks for each, and names the task that may use any", { permissions }, async () => {
+  await requireServers("REDPANDA_BROKERS", ["127.0.0.1:443"]);
+  const refused = (address: string) =>
+    assertRejects(() => requireServers("REDPANDA_BROKERS", ["127.0.0.1:443", address]), StartError);
+  const { message } = await refused("10.0.0.1:9092");
+  const advice = "start with deno task start:cluster, or add 10.0.0.1:9092 to --allow-net of the task that starts it";
+  assertEquals(message, `Cannot use REDPANDA_BROKERS: Deno may not use 10.0.0.1:9092; ${advice}`);
+  assertStringIncludes(
+    (await refused("a..b:1")).message,
+    "Cannot use REDPANDA_BROKERS: expected HOST:PORT, found a..b:1",
+  );
 });

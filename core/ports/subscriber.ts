@@ -1,5 +1,5 @@
 import type { RecordedEvent } from "./event_store.ts";
-import { manyRef } from "./plugin.ts";
+import { manyRef, ref } from "./plugin.ts";
 import type { Progress, ProgressUpdate } from "./progress.ts";
 
 /**
@@ -46,3 +46,8 @@ export class PermanentError extends Error {
 export type FailedEvent = { readonly event: RecordedEvent; readonly error: unknown };
 
 export const subscriberRef = manyRef<Subscriber>("subscriber");
+
+/** Why a subscription, as far as this process runs it, makes no progress just now; undefined: it waits for nothing. */
+export type WaitingFor = (subscription: string) => string | undefined;
+
+export const waitingForRef = ref<WaitingFor>("waiting_for");

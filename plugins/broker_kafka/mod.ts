@@ -1,5 +1,6 @@
 import { eventSource, topicsOf } from "../../core/engine/publication.ts";
 import { lifecycleRef } from "../../core/engine/lifecycle.ts";
+import { requireServers } from "../../core/engine/net_permission.ts";
 import { registryRef } from "../../core/engine/registry.ts";
 import { brokerRef, senderRef } from "../../core/ports/broker.ts";
 import { definePlugin, StartError } from "../../core/ports/plugin.ts";
@@ -24,6 +25,7 @@ export default definePlugin({
   requires: { registry: registryRef, lifecycle: lifecycleRef, runtime: runtimeRef, log: logRef },
   config: kafkaConfig.extend({ EVENT_SOURCE: eventSource }),
   async start({ services: { registry, lifecycle, runtime, log }, config }) {
+    await requireServers("REDPANDA_BROKERS", config.REDPANDA_BROKERS);
     const client = await openClient(config.KAFKA_CLIENT, await accessOf(config));
     const names = [...topicsOf(registry, { source: config.EVENT_SOURCE }).keys()];
     const settings = settingsOf(config);

@@ -8,7 +8,7 @@ import { type ChangeSource, changeSourceRef } from "../../core/ports/change_sour
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin, type Health } from "../../core/ports/plugin.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
-import { type Subscriber, subscriberRef } from "../../core/ports/subscriber.ts";
+import { type Subscriber, subscriberRef, waitingForRef } from "../../core/ports/subscriber.ts";
 import { supervisionRef } from "../../core/ports/supervision.ts";
 import { logRef, type Telemetry, telemetryRef } from "../../core/ports/telemetry.ts";
 import { tracerRef } from "../../core/ports/tracing.ts";
@@ -21,7 +21,7 @@ const policyNames = Object.keys(RETRY_POLICIES) as (keyof typeof RETRY_POLICIES)
 /** Runs one subscription for each subscriber, all side by side, each a supervised component of its own. */
 export default definePlugin({
   name: "cdc_streamer",
-  provides: {},
+  provides: { waitingFor: waitingForRef },
   requires: {
     changes: changeSourceRef,
     store: eventStoreRef,
@@ -57,7 +57,7 @@ export default definePlugin({
     branch.start({ name: "requests", run: (life) => requests.follow(life) });
     for (const component of components) branch.start(component);
     return Promise.resolve({
-      services: {},
+      services: { waitingFor: (name) => components.find((each) => each.name === name)?.current.waitingFor },
       health: () => healthOf(subscriptions()),
       stop: (late) => branch.stop(late),
     });

@@ -4,6 +4,7 @@ import type { Log } from "../../core/ports/telemetry.ts";
 import logging from "./mod.ts";
 
 const OWN_COLOURS = new RegExp("\u001b\\[(?:0|1|2|3[1-7])m", "g");
+const LEVELS = ["debug", "info", "warn", "error"] as const;
 const FORMS = [{ form: "JSON", terminal: false }, { form: "readable", terminal: true }];
 
 describe("a line of the log", () => {
@@ -62,7 +63,20 @@ describe("a line of the log", () => {
   });
 });
 
-async function writtenBy(write: (log: Log) => void, { terminal }: { readonly terminal: boolean }): Promise<string> {
+describe("LOG_LEVEL", () => {
+  for (const [at, level] of LEVELS.entries()) {
+    it(`${level} silences what is below it, and nothing else`, async () => {
+      const write = (log: Log) => LEVELS.forEach((each) => log[each](`of ${each}`));
+      const written = await writtenBy(write, { terminal: false, level });
+      const messages = written.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).message);
+      assertEquals(messages, LEVELS.slice(at).map((each) => `of ${each}`));
+    });
+  }
+});
+
+type Written = { readonly terminal: boolean; readonly level?: typeof LEVELS[number] };
+
+async function writtenBy(write: (log: Log) => void, { terminal, level = "info" }: Written): Promise<string> {
   const { signal } = new AbortController();
   const { isTerminal, writeSync } = Deno.stderr;
   const written: string[] = [];
@@ -72,7 +86,7 @@ async function writtenBy(write: (log: Log) => void, { terminal }: { readonly ter
     return bytes.length;
   };
   try {
-    const { services } = await logging.start({ services: {}, config: { LOG_LEVEL: "info" }, signal });
+    const { services } = await logging.start({ services: {}, config: { LOG_LEVEL: level }, signal });
     write(services.log);
   } finally {
     Deno.stderr.isTerminal = isTerminal;

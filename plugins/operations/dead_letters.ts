@@ -2,7 +2,7 @@ import { z } from "zod";
 import { envelope } from "../../core/engine/envelope.ts";
 import { type DeadLetterFilter, matches } from "../../core/engine/subscription_orders.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
-import { defineOperation, type Operation, refused } from "../../core/ports/operation.ts";
+import { defineOperation, type Operation, type OperationOutcome, refused } from "../../core/ports/operation.ts";
 import type { Parked } from "../../core/ports/progress.ts";
 import { InvalidCursor } from "../../core/ports/read_models.ts";
 import type { Subscriber } from "../../core/ports/subscriber.ts";
@@ -33,6 +33,12 @@ export class DeadLetters {
 
   subscriber(subscription: string): Subscriber | undefined {
     return this.#subscribers.find(({ name }) => name === subscription);
+  }
+
+  /** The refusal where there is no such subscription; one that is left open is any. */
+  unknown(subscription: string | undefined): OperationOutcome | undefined {
+    if (subscription === undefined || this.subscriber(subscription) !== undefined) return undefined;
+    return refused("not_found", `There is no subscription ${subscription}`);
   }
 
   /** Some that are meant, at most `limit`, and where to go on. Throws an `InvalidCursor`. */
@@ -107,6 +113,8 @@ export function readingOperations(letters: DeadLetters, store: EventStore): read
       summary: "What subscriptions have parked, a page at a time",
       input: z.strictObject({ ...filterShape, after: z.string().max(2_000).optional(), limit: LIMIT }),
       async run({ after, limit, ...filter }) {
+        const unknown = letters.unknown(filter.subscription);
+        if (unknown !== undefined) return unknown;
         try {
           const { items, next } = await letters.page(filter, { after, limit });
           return { is: "done", body: { items: items.map(shown), next } };
@@ -121,7 +129,8 @@ export function readingOperations(letters: DeadLetters, store: EventStore): read
       path: "/operations/dead-letters/statistics",
       summary: "How many are parked, by subscription, event type and error",
       input: z.strictObject(filterShape),
-      run: async (filter) => ({ is: "done", body: await statisticsOf(letters.all(filter)) }),
+      run: async (filter) =>
+        letters.unknown(filter.subscription) ?? { is: "done", body: await statisticsOf(letters.all(filter)) },
     }),
     defineOperation({
       method: "GET",
@@ -129,6 +138,8 @@ export function readingOperations(letters: DeadLetters, store: EventStore): read
       summary: "One of them, with its event as it is read today",
       input: z.strictObject({ subscription: name, aggregate_type: name, aggregate_id: name }),
       async run({ subscription, aggregate_type: aggregateType, aggregate_id: aggregateId }) {
+        const unknown = letters.unknown(subscription);
+        if (unknown !== undefined) return unknown;
         const stream = { aggregateType, aggregateId };
         const parked = await letters.one(subscription, stream);
         if (parked === undefined) return refused("not_found", `${subscription} has not parked this aggregate`);

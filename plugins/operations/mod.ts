@@ -3,7 +3,7 @@ import { requestLogRef } from "../../core/engine/request_log.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { operationRef } from "../../core/ports/operation.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
-import { subscriberRef } from "../../core/ports/subscriber.ts";
+import { subscriberRef, waitingForRef } from "../../core/ports/subscriber.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { createAsk } from "./ask.ts";
 import { DeadLetters, readingOperations } from "./dead_letters.ts";
@@ -17,15 +17,21 @@ import { subscriptionOperations } from "./subscriptions.ts";
 export default definePlugin({
   name: "operations",
   provides: { operations: operationRef },
-  requires: { subscribers: subscriberRef, requests: requestLogRef, store: eventStoreRef, log: logRef },
+  requires: {
+    subscribers: subscriberRef,
+    waitingFor: waitingForRef,
+    requests: requestLogRef,
+    store: eventStoreRef,
+    log: logRef,
+  },
   config: z.object({}),
-  start({ services: { subscribers, requests, store, log } }) {
+  start({ services: { subscribers, waitingFor, requests, store, log } }) {
     const letters = new DeadLetters(subscribers);
     const ask = createAsk(requests, log);
     const operations = [
       ...readingOperations(letters, store),
       ...redriveOperations({ letters, requests, ask }),
-      ...subscriptionOperations({ subscribers, letters, requests, store, ask }),
+      ...subscriptionOperations({ subscribers, waitingFor, letters, requests, store, ask }),
     ];
     return Promise.resolve({ services: { operations } });
   },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RequestLog } from "../../core/engine/request_log.ts";
 import { matches, type Redrive, type RedriveData, REQUESTS } from "../../core/engine/subscription_orders.ts";
-import { defineOperation, type Operation, refused } from "../../core/ports/operation.ts";
+import { defineOperation, type Operation, type OperationOutcome, refused } from "../../core/ports/operation.ts";
 import { type Ask, by } from "./ask.ts";
 import { type DeadLetters, filterShape, shown } from "./dead_letters.ts";
 
@@ -41,22 +41,43 @@ function redriveOf({ letters, requests, ask }: RedriveParts): Operation {
     summary,
     input,
     async run({ per_second, dry_run, by, ...filter }, operator) {
-      const { subscription } = filter;
-      if (subscription !== undefined && letters.subscriber(subscription) === undefined) {
-        return refused("not_found", `There is no subscription ${subscription}`);
-      }
-      const { total, items } = await countOf(letters, filter);
+      const unknown = letters.unknown(filter.subscription);
+      if (unknown !== undefined) return unknown;
+      const { total, items, subscriptions } = await countOf(letters, filter);
       if (total === 0) return refused("not_found", "Nothing that is parked is meant");
-      if (dry_run) return { is: "done", body: { dry_run, total, per_second, first: items.map(shown) } };
+      if (dry_run) {
+        await requests.refresh();
+        const first = items.map(shown);
+        return whyPaused(requests, subscriptions) ?? { is: "done", body: { dry_run, total, per_second, first } };
+      }
       const data: RedriveData = { filter, per_second, total };
-      const asked = await ask({ ...operator, by }, async () => {
-        const { running } = await progressOf(letters, requests.orders.redrive);
-        return running ? undefined : { type: REQUESTS.redriven, data };
+      let refusal: OperationOutcome | undefined;
+      await ask({ ...operator, by }, async () => {
+        refusal = whyPaused(requests, subscriptions) ?? await whyBusy(letters, requests);
+        return refusal === undefined ? { type: REQUESTS.redriven, data } : undefined;
       });
-      if (!asked) return refused("conflict", "A redrive is under way: wait for its end, or cancel it");
-      return { is: "done", body: { dry_run, total, per_second } };
+      return refusal ?? { is: "done", body: { dry_run, total, per_second } };
     },
   });
+}
+
+/** A redrive would wait for one that is paused, and every other for that redrive. */
+function whyPaused({ orders }: RequestLog, subscriptions: ReadonlySet<string>): OperationOutcome | undefined {
+  for (const subscription of subscriptions) {
+    const { pause } = orders.of(subscription);
+    if (pause === undefined) continue;
+    const why = `${subscription} is paused by ${pause.by}: ${pause.reason}`;
+    return refused("conflict", `${why}; resume it first, or name another subscription`);
+  }
+}
+
+async function whyBusy(letters: DeadLetters, { orders }: RequestLog): Promise<OperationOutcome | undefined> {
+  const { running, redrive } = await progressOf(letters, orders.redrive);
+  if (!running || redrive === null) return undefined;
+  const { filter, requested_at, requested_by } = redrive;
+  const meant = Object.entries(filter).map(([name, value]) => `${name} ${value}`).join(", ");
+  const which = `by ${requested_by} since ${requested_at}, of ${meant === "" ? "all that is parked" : meant}`;
+  return refused("conflict", `A redrive is under way, ${which}: wait for its end, or cancel it`);
 }
 
 function cancelOf({ letters, requests, ask }: RedriveParts): Operation {
@@ -96,10 +117,12 @@ async function progressOf(letters: DeadLetters, redrive: Redrive | null) {
 
 async function countOf(letters: DeadLetters, filter: Parameters<DeadLetters["all"]>[0]) {
   const items = [];
+  const subscriptions = new Set<string>();
   let total = 0;
   for await (const letter of letters.all(filter)) {
     total += 1;
+    subscriptions.add(letter.subscription);
     if (items.length < FIRST_ITEMS) items.push(letter);
   }
-  return { total, items };
+  return { total, items, subscriptions };
 }

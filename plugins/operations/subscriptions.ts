@@ -1,14 +1,15 @@
 import { z } from "zod";
 import type { RequestLog } from "../../core/engine/request_log.ts";
 import { REQUEST_STREAM, REQUESTS } from "../../core/engine/subscription_orders.ts";
-import type { EventStore, Stream } from "../../core/ports/event_store.ts";
+import { type EventStore, type Stream, streamKey } from "../../core/ports/event_store.ts";
 import { defineOperation, type Operation, type OperationOutcome, refused } from "../../core/ports/operation.ts";
-import type { Subscriber } from "../../core/ports/subscriber.ts";
+import type { Subscriber, WaitingFor } from "../../core/ports/subscriber.ts";
 import { type Ask, by, reason } from "./ask.ts";
 import { type DeadLetters, name } from "./dead_letters.ts";
 
 export type SubscriptionParts = {
   readonly subscribers: readonly Subscriber[];
+  readonly waitingFor: WaitingFor;
   readonly letters: DeadLetters;
   readonly requests: RequestLog;
   readonly store: EventStore;
@@ -23,11 +24,11 @@ export function subscriptionOperations(parts: SubscriptionParts): readonly Opera
   return [listOf(parts), pauseOf(parts), resumeOf(parts), skipOf(parts), auditOf(parts)];
 }
 
-function listOf({ subscribers, letters, requests }: SubscriptionParts): Operation {
+function listOf({ subscribers, waitingFor, letters, requests }: SubscriptionParts): Operation {
   return defineOperation({
     method: "GET",
     path: "/operations/subscriptions",
-    summary: "Every subscription, whether it is paused, and what it has parked",
+    summary: "Every subscription, whether it is paused, what it waits for here, and what it has parked",
     input: z.strictObject({}),
     async run() {
       await requests.refresh();
@@ -36,7 +37,9 @@ function listOf({ subscribers, letters, requests }: SubscriptionParts): Operatio
         const parked = await Array.fromAsync(letters.all({ subscription }), ({ parked: { givenUp } }) => givenUp);
         const given_up = parked.filter(Boolean).length;
         const paused = pause === undefined ? null : { reason: pause.reason, at: pause.at, by: pause.by };
-        return { subscription, paused, parked: { given_up, retrying: parked.length - given_up } };
+        /** Of this copy: another one that runs a share of it may go on. */
+        const waiting_for = waitingFor(subscription) ?? null;
+        return { subscription, paused, waiting_for, parked: { given_up, retrying: parked.length - given_up } };
       }));
       return { is: "done", body: { items } };
     },
@@ -51,7 +54,8 @@ function pauseOf({ letters, requests, ask }: SubscriptionParts): Operation {
     input: z.strictObject({ subscription: name, reason, by }),
     async run({ by, ...data }, operator) {
       const { subscription } = data;
-      if (letters.subscriber(subscription) === undefined) return unknown(subscription);
+      const unknown = letters.unknown(subscription);
+      if (unknown !== undefined) return unknown;
       const asked = await ask({ ...operator, by }, async () => {
         return requests.orders.of(subscription).pause === undefined ? { type: REQUESTS.paused, data } : undefined;
       });
@@ -69,7 +73,8 @@ function resumeOf({ letters, requests, ask }: SubscriptionParts): Operation {
     summary: "Let a paused subscription go on",
     input: z.strictObject({ subscription: name, by }),
     async run({ subscription, by }, operator) {
-      if (letters.subscriber(subscription) === undefined) return unknown(subscription);
+      const unknown = letters.unknown(subscription);
+      if (unknown !== undefined) return unknown;
       const asked = await ask({ ...operator, by }, async () => {
         const isPaused = requests.orders.of(subscription).pause !== undefined;
         return isPaused ? { type: REQUESTS.resumed, data: { subscription } } : undefined;
@@ -80,7 +85,7 @@ function resumeOf({ letters, requests, ask }: SubscriptionParts): Operation {
   });
 }
 
-function skipOf({ letters, store, ask }: SubscriptionParts): Operation {
+function skipOf({ letters, store, requests, ask }: SubscriptionParts): Operation {
   return defineOperation({
     method: "POST",
     path: "/operations/dead-letters/skip",
@@ -98,7 +103,7 @@ function skipOf({ letters, store, ask }: SubscriptionParts): Operation {
       const { subscription, aggregate_type: aggregateType, aggregate_id: aggregateId } = which;
       let refusal: OperationOutcome | undefined;
       const asked = await ask({ ...operator, by }, async () => {
-        refusal = await whyNotSkip({ letters, store }, { subscription, aggregateType, aggregateId, from });
+        refusal = await whyNotSkip({ letters, store, requests }, { subscription, aggregateType, aggregateId, from });
         return refusal === undefined ? { type: REQUESTS.skipped, data: { ...which, from } } : undefined;
       });
       return asked || refusal === undefined ? { is: "done", body: { ...which, skipped: from } } : refusal;
@@ -110,11 +115,11 @@ type Skipped = Stream & { readonly subscription: string; readonly from: number }
 
 /** Undefined where the event is one that the subscription stands at, or has still before it. */
 async function whyNotSkip(
-  { letters, store }: Pick<SubscriptionParts, "letters" | "store">,
+  { letters, store, requests }: Pick<SubscriptionParts, "letters" | "store" | "requests">,
   { subscription, from, ...stream }: Skipped,
 ): Promise<OperationOutcome | undefined> {
   const progress = letters.subscriber(subscription)?.progress;
-  if (progress === undefined) return unknown(subscription);
+  if (progress === undefined) return letters.unknown(subscription);
   const [event] = await store.read(stream, { after: from - 1, limit: 1 });
   if (event === undefined) return refused("not_found", `There is no event ${from} of this aggregate`);
   const parked = await letters.one(subscription, stream);
@@ -122,10 +127,14 @@ async function whyNotSkip(
     if (parked.from !== from) {
       return refused("conflict", `It stands at event ${parked.from}, not at ${from}: look at that one first`);
     }
-    return parked.attempts > 0 ? undefined : refused("conflict", `Event ${from} is still to be tried: look again`);
+    if (parked.attempts === 0) return refused("conflict", `Event ${from} is still to be tried: look again`);
+  } else if ((await progress.standing(subscription, { ...stream, version: from })).is !== "behind") {
+    return refused("conflict", `${subscription} has passed event ${from} already`);
   }
-  const { is } = await progress.standing(subscription, { ...stream, version: from });
-  return is === "behind" ? undefined : refused("conflict", `${subscription} has passed event ${from} already`);
+  // One that its last try has left behind, an event in the middle of what was caught up with, is asked for again.
+  const waiting = requests.orders.of(subscription).skips.get(streamKey(stream));
+  if (waiting?.from !== from || waiting.number <= (parked?.request ?? 0)) return undefined;
+  return refused("conflict", `Event ${from} is to be passed by already, as soon as ${subscription} goes on`);
 }
 
 function auditOf({ store }: SubscriptionParts): Operation {
@@ -147,8 +156,4 @@ function auditOf({ store }: SubscriptionParts): Operation {
       return { is: "done", body: { items, next: events.length < PAGE ? null : String(events.at(-1)?.sequenceNumber) } };
     },
   });
-}
-
-function unknown(subscription: string): OperationOutcome {
-  return refused("not_found", `There is no subscription ${subscription}`);
 }

@@ -78,7 +78,8 @@ async function listDirectory(directory: URL): Promise<Deno.DirEntry[]> {
   try {
     return await Array.fromAsync(Deno.readDir(directory));
   } catch (error) {
-    throw new StartError(`Cannot read the modules in ${directory.pathname}: ${firstLine(error)}`, { cause: error });
+    const place = `${directory.pathname}, where MODULES_DIR has them`;
+    throw new StartError(`Cannot read the modules in ${place}: ${firstLine(error)}`, { cause: error });
   }
 }
 

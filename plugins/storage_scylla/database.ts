@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { requireServers } from "../../core/engine/net_permission.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { CHANGE_SOURCES, chooseLog, type LogLayout } from "./cdc/log_layout.ts";
@@ -76,10 +77,15 @@ async function accessOf(config: DatabaseConfig): Promise<DriverSessionOptions> {
   if (SCYLLA_TLS === "off" && caFile !== undefined) {
     throw new StartError("SCYLLA_CA_FILE is of no use without TLS; set SCYLLA_TLS=on, or leave it out");
   }
-  const isAnonymous = username === undefined && password === undefined;
+  if ((username === undefined) !== (password === undefined)) {
+    throw new StartError(
+      "Cannot log in to the database: expected SCYLLA_USERNAME and SCYLLA_PASSWORD; set both, or none",
+    );
+  }
+  await requireServers("SCYLLA_NODES", contactPoints);
   return {
     ...{ contactPoints, homeDc },
-    ...(isAnonymous ? {} : { credentials: { username: username ?? "", password: password ?? "" } }),
+    ...(username === undefined || password === undefined ? {} : { credentials: { username, password } }),
     ...(SCYLLA_TLS === "off" ? {} : { tls: { ca: caFile === undefined ? undefined : await readCa(caFile) } }),
   };
 }

@@ -2,9 +2,15 @@ import { parseArgs } from "node:util";
 import { type Answered, Door, Refusal } from "./door.ts";
 
 export type Options = Readonly<Record<string, string | boolean | undefined>>;
-export type Command = (door: Door, given: { readonly options: Options; readonly names: readonly string[] }) =>
-  | Promise<Answered | readonly Answered[]>
-  | AsyncIterable<Answered>;
+export type Command = {
+  /** Those it takes besides `COMMON`; another is refused, for it would be taken for heeded. */
+  readonly options: readonly string[];
+  /** What the one name behind the command says; left out: there is none. */
+  readonly name?: string;
+  readonly run: (door: Door, given: { readonly options: Options; readonly name: string }) =>
+    | Promise<Answered | readonly Answered[]>
+    | AsyncIterable<Answered>;
+};
 
 /** A table for people, or with `--json` a line of JSON for each answer. */
 function print(answer: Answered | readonly Answered[], asJson: boolean): void {
@@ -26,30 +32,32 @@ function text(value: unknown): string {
   return typeof value === "string" && !/[\p{Cc}]/u.test(value) ? value : JSON.stringify(value) ?? "";
 }
 
-const COMMON = "; always: --url= of the operator's door, --json, --help";
+const COMMON = ["url", "json", "help"];
+const COMMON_USAGE = "; always: --url= of the operator's door, --json, --help";
 
 /** Runs one of the commands as the arguments say; exits with 1 and a line that says why where it cannot. */
-export async function runCommand(
-  commands: Readonly<Record<string, Command>>,
-  { options, usage }: { readonly options: readonly string[]; readonly usage: string },
-): Promise<void> {
+export async function runCommand(commands: Readonly<Record<string, Command>>, usage: string): Promise<void> {
   try {
-    const { values, positionals: [name = "", ...names] } = parseArgs({
+    const { values, positionals: [asked = "", ...names] } = parseArgs({
       allowPositionals: true,
       options: {
-        ...Object.fromEntries(options.map((option) => [option, { type: "string" as const }])),
+        ...Object.fromEntries(
+          Object.values(commands).flatMap(({ options }) => options).map((name) => [name, { type: "string" as const }]),
+        ),
         url: { type: "string" },
         json: { type: "boolean" },
         yes: { type: "boolean" },
         help: { type: "boolean" },
       },
     });
-    if (values.help === true) return console.log(usage + COMMON);
-    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (command === undefined) throw new Refusal(`expected ${usage}${COMMON}`);
+    if (values.help === true) return console.log(usage + COMMON_USAGE);
+    const command = Object.hasOwn(commands, asked) ? commands[asked] : undefined;
+    if (command === undefined) throw new Refusal(`expected ${usage}${COMMON_USAGE}`);
+    requireOptions(asked, command, values);
+    const name = requireName(asked, command, names);
     const { url, json = false } = values;
     const door = new Door(url as string | undefined);
-    const answer = command(door, { options: values, names });
+    const answer = command.run(door, { options: values, name });
     if (answer instanceof Promise) return print(await answer, json === true);
     for await (const each of answer) print(each, json === true);
   } catch (error) {
@@ -57,6 +65,28 @@ export async function runCommand(
     console.error(`annals: ${error.message}`);
     Deno.exit(1);
   }
+}
+
+function requireOptions(asked: string, { options }: Command, given: Options): void {
+  const stray = Object.keys(given).find((name) => !COMMON.includes(name) && !options.includes(name));
+  if (stray !== undefined) {
+    const taken = options.length === 0 ? "none" : options.map((name) => `--${name}`).join(" ");
+    throw new Refusal(`${asked} takes no --${stray}; of its own it takes ${taken}`);
+  }
+  // As a variable of the shell leaves it that is not set.
+  const empty = Object.keys(given).find((name) => given[name] === "");
+  if (empty !== undefined) throw new Refusal(`expected something in --${empty}=, found nothing`);
+}
+
+function requireName(asked: string, command: Command, names: readonly string[]): string {
+  const [name = ""] = names;
+  if (command.name !== undefined) {
+    if (name !== "" && names.length === 1) return name;
+    throw new Refusal(`expected ${command.name}`);
+  }
+  if (names.length === 0) return name;
+  const advice = command.options.includes("subscription") ? "; give --subscription= or what else is meant" : "";
+  throw new Refusal(`${asked} takes no name, found "${name}"${advice}`);
 }
 
 /** The number that an option has, if it is there. */

@@ -42,7 +42,8 @@ export class Door {
       signal: AbortSignal.timeout(this.#answerMs),
     });
     if (response.ok && response.headers.get("content-type") === "application/json") return JSON.parse(text);
-    const reason = reasonOf(text) ?? `Expected an operator's door at ${this.#url}, found ${response.status}`;
+    const reason = reasonOf(text) ??
+      `Expected an operator's door at ${this.#url}, found ${response.status}; name it with --url=`;
     throw new Refusal(response.status === 401 ? `${reason}; set OPERATOR_TOKEN to the token of that door` : reason);
   }
 
@@ -51,9 +52,8 @@ export class Door {
       const response = await fetch(this.#url + path, request);
       return { response, text: await response.text() };
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
       const advice = "start the service, or name its operator's door with --url=";
-      throw new Refusal(`Nobody answers at ${this.#url} (${why}); ${advice}`, { cause });
+      throw new Refusal(`Nobody answers at ${this.#url} (${whyOf(cause)}); ${advice}`, { cause });
     }
   }
 }
@@ -70,10 +70,17 @@ function readToken(text: string): string {
   throw new Refusal("expected OPERATOR_TOKEN in visible ASCII characters on one line, found others, or none");
 }
 
-/** What a problem document says, if it is one. */
+/** What it comes from: `fetch` itself says only that it failed. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : whyOf(error.cause);
+}
+
+/** What a problem document says, if it is one; a 404 without a detail is of a door that has no such path. */
 function reasonOf(text: string): string | undefined {
   try {
-    const { title, detail, errors = [] } = JSON.parse(text);
+    const { status, title, detail, errors = [] } = JSON.parse(text);
+    if (status === 404 && detail === undefined) return undefined;
     const places = errors.map(({ pointer, detail }: { pointer: string; detail: string }) => `${pointer} ${detail}`);
     return title === undefined ? undefined : [title, ...(detail === undefined ? [] : [detail]), ...places].join(": ");
   } catch {

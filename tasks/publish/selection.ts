@@ -17,8 +17,8 @@ export function readSelection(args: readonly string[], { modules, byName }: Regi
   const module = readModule(values, { modules, byName });
   if (stream !== undefined && module !== undefined && stream.aggregateType !== module) {
     throw new StartError(
-      `Cannot publish: the aggregate ${aggregate} is of the module ${stream.aggregateType}, not of ${module}; give one ` +
-        "of them",
+      `Cannot publish: the aggregate ${aggregate} is of the module ${stream.aggregateType}, not of ${module}; ` +
+        "give one of them",
     );
   }
   if (values.republish !== true || [module, stream, from, to].every((each) => each === undefined)) {
@@ -27,8 +27,7 @@ export function readSelection(args: readonly string[], { modules, byName }: Regi
   return {
     ...(module === undefined ? {} : { modules: new Set([module]) }),
     ...(stream === undefined ? {} : { stream }),
-    ...(from === undefined ? {} : { from: readTime(from) }),
-    ...(to === undefined ? {} : { to: readTime(to) }),
+    ...readSpan({ from, to }),
     ...(after === undefined ? {} : { after }),
   };
 }
@@ -57,6 +56,17 @@ function readStream(text: string, byName: Registry["byName"]) {
   const [, aggregateType = "", aggregateId = ""] = /^([^/]+)\/(.+)$/.exec(text) ?? [];
   if (byName.has(aggregateType)) return { aggregateType, aggregateId };
   throw new StartError(`Cannot publish --aggregate=${text}: expected MODULE/ID, with one of ${[...byName.keys()]}`);
+}
+
+type Span = { readonly from?: string | undefined; readonly to?: string | undefined };
+
+function readSpan(given: Span): Pick<Selection, "from" | "to"> {
+  const from = given.from === undefined ? undefined : readTime(given.from);
+  const to = given.to === undefined ? undefined : readTime(given.to);
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw new StartError(`Cannot publish: expected --from= before --to=, found ${from} and ${to}`);
+  }
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
 }
 
 function readTime(text: string): string {

@@ -2,9 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { tell } from "../../tasks/demo/story.ts";
 import { Teller } from "../../tasks/demo/teller.ts";
+import { SseReader } from "../http/sse_reader.ts";
 import { printedSeed } from "../service/chance.ts";
 import { Journal, readHistories } from "../service/journal.ts";
-import { moment } from "../service/program.ts";
+import { moment, within } from "../service/program.ts";
 import { assertAllTrue } from "../service/replay.ts";
 import { launch, runService, seeing, type Service, startService, whenReady } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
@@ -15,6 +16,8 @@ import { freePorts } from "./servers/ports.ts";
 const LOAD_MS = 3_000;
 const KILLED_AT_LINE = 4;
 const TAKEN_OVER_WITHIN_MS = 10_000;
+const TOLD_WITHIN_MS = 10_000;
+const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 
 describe("copies of the service on one cluster store", () => {
   it("start together on an empty keyspace, and lose nothing when one of three is killed under load", async () => {
@@ -66,11 +69,27 @@ describe("copies of the service on one cluster store", () => {
   it("leave the feeding to others when they only serve", async () => {
     await using keyspace = await freshKeyspace("service");
     await using serving = await startCopy(keyspace.name, { ROLES: "serve" });
-    const opened = await serving.post("/accounts/one", { type: "OpenAccount", owner: "Alice", initial_balance: 1 });
+    const opened = await serving.post("/accounts/one", OPEN);
     const soon = { ...seeing(opened), prefer: "wait=1" };
     assertEquals((await serving.get("/views/account_balances/one", { headers: soon })).status, 503);
     await using _streaming = await startCopy(keyspace.name);
     assertEquals((await serving.get("/views/account_balances/one", { headers: seeing(opened) })).status, 200);
+  });
+
+  it("tell a live stream of one what is written through another, and of topics that there are none", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using copies = await startCopies(keyspace.name, 2);
+    const [first, second] = copies.services;
+    assertEquals((await second.post("/accounts/one", OPEN)).status, 201);
+    await using reader = await SseReader.open(`${first.url}/accounts/one/events?from=beginning`);
+    const told = await within(reader.take(1), TOLD_WITHIN_MS, "the first event");
+    for (let amount = 1; amount <= 3; amount++) {
+      assertEquals((await second.post("/accounts/one", { type: "Deposit", amount })).status, 200);
+      told.push(...await within(reader.take(1), TOLD_WITHIN_MS, `event ${amount + 1}`));
+    }
+    assertEquals(told.map(({ data }) => data), (await second.get("/accounts/one/events")).body.items);
+    assertEquals(told.map(({ id }) => id), ["1", "2", "3", "4"]);
+    assert(first.program.stderr.includes("There is no broker: this service has no topics"), first.program.stderr);
   });
 
   it("wait for a database that is away at the start, and begin by themselves", async () => {
@@ -127,7 +146,7 @@ async function shownWithin(copy: Service, ms: number): Promise<void> {
   const since = performance.now();
   await Promise.all(Array.from({ length: 24 }, async () => {
     const id = crypto.randomUUID();
-    const opened = await copy.post(`/accounts/${id}`, { type: "OpenAccount", owner: "Alice", initial_balance: 1 });
+    const opened = await copy.post(`/accounts/${id}`, OPEN);
     const shown = await copy.get(`/views/account_balances/${id}`, { headers: seeing(opened) });
     assertEquals(shown.status, 200, shown.text);
   }));

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { defineProjection, type Module } from "annals";
 import { z } from "zod";
@@ -119,9 +119,16 @@ function redriving(open: () => Promise<DeadLetterStore>): void {
     await using service = await openService({ ...store, modules: [module] });
     for (const id of ["a", "b", "c"]) await counted(service, id, 13);
     await until(async () => (await parkedFor(service)).length === 3);
-    const slowly = { per_second: 0.001, dry_run: false };
+    const slowly = { event_type: "Counted", per_second: 0.001, dry_run: false, by: "ada" };
     assertEquals((await service.send(REDRIVE, { operator: true, body: slowly })).status, 200);
-    assertProblem(await service.send(REDRIVE, { operator: true, body: slowly }), 409, "operation_refused");
+    for (const one of [slowly, { ...slowly, aggregate_id: "a" }]) {
+      const another = await service.send(REDRIVE, { operator: true, body: one });
+      assertProblem(another, 409, "operation_refused");
+      assertMatch(
+        String(another.body.detail),
+        /^A redrive is under way, by ada since 2\S+, of event_type Counted: wait/,
+      );
+    }
     // The first is tried at once, and would else be tried while the next request is made.
     await progressWhen(service, ({ redrive }) => redrive.failed_again === 1);
     assertEquals((await service.send(`${REDRIVE}/cancel`, { operator: true, body: {} })).body.cancelled, true);
@@ -224,6 +231,7 @@ function holding(open: () => Promise<DeadLetterStore>): void {
     await until(() => waits(service));
     const { body: { items: [first] } } = await get(service, "/operations/subscriptions") as Listed;
     assertEquals([first?.subscription, first?.paused?.reason, first?.paused?.by], [SUBSCRIPTION, "a deploy", "ada"]);
+    assertEquals(first?.waiting_for, "paused by ada: a deploy");
     assertEquals([await came(service, "a"), await lettersOf(service)], [[1], []]);
     broken.clear();
     const resume = { operator: true, body: { subscription: SUBSCRIPTION } };
@@ -234,6 +242,44 @@ function holding(open: () => Promise<DeadLetterStore>): void {
 }
 
 function refusing(open: () => Promise<DeadLetterStore>): void {
+  it("are neither redriven nor skipped twice while their subscription is paused, and the answer says why", async () => {
+    await using store = await open();
+    const { module, broken } = brittle();
+    broken.add(13);
+    await using service = await openService({ ...store, modules: [module] });
+    await counted(service, "a", 13);
+    await until(async () => (await parkedFor(service)).length === 1);
+    const post = (path: string, body: unknown) => service.send(path, { operator: true, body });
+    const reason = { subscription: SUBSCRIPTION, reason: "a deploy", by: "ada" };
+    assertEquals((await post("/operations/subscriptions/pause", reason)).status, 200);
+    for (const dry_run of [true, false]) {
+      for (const filter of [{}, { subscription: SUBSCRIPTION }]) {
+        const answer = await post(REDRIVE, { ...filter, dry_run });
+        assertProblem(answer, 409, "operation_refused");
+        assertStringIncludes(String(answer.body.detail), `${SUBSCRIPTION} is paused by ada: a deploy; resume it first`);
+      }
+    }
+    const which = { ...reason, aggregate_type: "counter", aggregate_id: "a", sequence_number: 1 };
+    assertEquals((await post(`${LETTERS}/skip`, which)).status, 200);
+    const again = await post(`${LETTERS}/skip`, which);
+    assertProblem(again, 409, "operation_refused");
+    assertStringIncludes(String(again.body.detail), "Event 1 is to be passed by already");
+    const { body } = await get(service, "/operations/audit");
+    assertEquals((body.items as { request: string }[]).map(({ request }) => request), [
+      "$subscription_paused",
+      "$dead_letter_skipped",
+    ]);
+    assertEquals((await post("/operations/subscriptions/resume", { subscription: SUBSCRIPTION })).status, 200);
+    await until(async () => (await lettersOf(service)).length === 0);
+    const told = service.lines.filter((line) => line.includes("An operator's request was stored"));
+    assertEquals(told.length, 3, told.join("\n"));
+    const [paused = ""] = told;
+    const line = /^info An operator's request was stored \{"request":"\$subscription_paused","by":"ada",(.*)\}$/;
+    const { correlation_id, ...rest } = JSON.parse(`{${line.exec(paused)?.[1]}}`);
+    assertEquals(rest, { subscription: SUBSCRIPTION, reason: "a deploy" });
+    assertEquals(typeof correlation_id, "string");
+  });
+
   it("refuse what makes no sense, and change nothing", async () => {
     await using store = await open();
     const { module, broken } = brittle();
@@ -257,6 +303,10 @@ function refusing(open: () => Promise<DeadLetterStore>): void {
     assertProblem(await get(service, `${LETTERS}?after=nonsense`), 400, "invalid_query");
     assertProblem(await get(service, `${LETTERS}?limit=0`), 400, "invalid_query");
     assertProblem(await get(service, `${LETTERS}/entry?subscription=x`), 400, "invalid_query");
+    assertProblem(await get(service, `${LETTERS}?subscription=nobody`), 404, "not_found");
+    assertProblem(await get(service, `${LETTERS}/statistics?subscription=nobody`), 404, "not_found");
+    const entry = await get(service, `${LETTERS}/entry?subscription=nobody&aggregate_type=counter&aggregate_id=a`);
+    assertEquals([entry.status, entry.body.detail], [404, "There is no subscription nobody"]);
     assertProblem(await service.send(LETTERS), 404, "not_found");
     assertEquals((await get(service, "/operations/audit")).body.items, []);
     assertEquals((await lettersOf(service)).length, 1);
@@ -264,7 +314,9 @@ function refusing(open: () => Promise<DeadLetterStore>): void {
 }
 
 type Listed = Answer & {
-  body: { items: { subscription: string; paused: { reason: string; by: string } | null }[] };
+  body: {
+    items: { subscription: string; waiting_for: string | null; paused: { reason: string; by: string } | null }[];
+  };
 };
 type Told = Record<string, unknown> & { aggregate_id: string; sequence_number: number };
 

@@ -221,6 +221,22 @@ export const clusterGuards: readonly Guard[] = [
     case: "refused once edited",
   },
   {
+    promise: "a live reader is told of what another copy has written",
+    file: `${STORE}/feed/watch.ts`,
+    find: "runtime.sleep(times.busyPollMs, { signal: either }).catch(() => {}),",
+    replace: "",
+    test: "tests/cluster/service_cluster_test.ts",
+    case: "written through another",
+  },
+  {
+    promise: "a service without topics says so",
+    file: "plugins/http/mod.ts",
+    find: "if (broker === undefined) services.log.info",
+    replace: "if (broker !== undefined) services.log.info",
+    test: "tests/cluster/service_cluster_test.ts",
+    case: "written through another",
+  },
+  {
     promise: "a database that is away at the start is waited for",
     file: `${STORE}/mod.ts`,
     find: "if (!isAway(error)) throw error;",

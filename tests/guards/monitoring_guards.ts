@@ -57,6 +57,13 @@ export const monitoringGuards: readonly Guard[] = [
     test: "tests/service/monitoring_test.ts",
   },
   {
+    promise: "LOG_LEVEL silences what is below it",
+    file: "plugins/logging/mod.ts",
+    find: '{ category: "annals", lowestLevel,',
+    replace: '{ category: "annals", lowestLevel: "info",',
+    test: "plugins/logging/mod_test.ts",
+  },
+  {
     promise: "fields that name a secret or a person are not logged",
     file: "plugins/logging/mod.ts",
     find: "return withoutFields((record) => {",

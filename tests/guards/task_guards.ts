@@ -2,6 +2,7 @@ import type { Guard } from "./guards.ts";
 
 const DOOR = "tasks/operations/door_test.ts";
 const OPERATIONS = "tests/service/operations_task_test.ts";
+const START = "tests/service/start_test.ts";
 const ENDS = "tests/service/task_ends_test.ts";
 
 /** What keeps the promises of tasks: how they are asked, and how they end. */
@@ -30,10 +31,42 @@ export const taskGuards: readonly Guard[] = [
   {
     promise: "why nobody answers is told",
     file: "tasks/operations/door.ts",
-    find: "at ${this.#url} (${why});",
-    replace: "at ${this.#url};",
+    find: "return error.cause === undefined ? error.message : whyOf(error.cause);",
+    replace: "return error.message;",
     test: OPERATIONS,
     case: "nobody answers",
+  },
+  {
+    promise: "another door is not taken for an operator's",
+    file: "tasks/operations/door.ts",
+    find: "if (status === 404 && detail === undefined) return undefined;\n",
+    replace: "if (status === 405) return undefined;\n",
+    test: OPERATIONS,
+    case: "why they cannot",
+  },
+  {
+    promise: "a dry run says how many it does not show",
+    file: "tasks/dlq.ts",
+    find: "const shown = length === answer.total",
+    replace: "const shown = length <= answer.total",
+    test: OPERATIONS,
+    case: "does not show",
+  },
+  {
+    promise: "a redrive that failed again ends with 1",
+    file: "tasks/dlq.ts",
+    find: "if (failedAgain > 0) throw",
+    replace: "if (failedAgain < 0) throw",
+    test: OPERATIONS,
+    case: "show what is parked",
+  },
+  {
+    promise: "a redrive that was cancelled does not end as if it were done",
+    file: "tasks/dlq.ts",
+    find: "if (progress.redrive === null) throw",
+    replace: "if (progress.redrive === undefined) throw",
+    test: OPERATIONS,
+    case: "show what is parked",
   },
   {
     promise: "whoever gives no token is told which one is missing",
@@ -52,12 +85,52 @@ export const taskGuards: readonly Guard[] = [
     case: "how they are asked",
   },
   {
+    promise: "an option that a command does not heed is refused",
+    file: "tasks/operations/command.ts",
+    find: "if (stray !== undefined) {",
+    replace: 'if (stray === "") {',
+    test: OPERATIONS,
+    case: "why they cannot",
+  },
+  {
+    promise: "a name that a command does not heed is refused",
+    file: "tasks/operations/command.ts",
+    find: "if (names.length === 0) return name;",
+    replace: "if (names.length >= 0) return name;",
+    test: OPERATIONS,
+    case: "why they cannot",
+  },
+  {
+    promise: "an option is not left empty",
+    file: "tasks/operations/command.ts",
+    find: "if (empty !== undefined) throw",
+    replace: 'if (empty === "") throw',
+    test: OPERATIONS,
+    case: "why they cannot",
+  },
+  {
     promise: "what is no number is refused where it was written",
     file: "tasks/operations/command.ts",
     find: 'if (value !== "" && Number.isFinite(number) && number > 0) return number;',
     replace: "if (number !== 0) return number;",
     test: OPERATIONS,
     case: "why they cannot",
+  },
+  {
+    promise: "a time that ends before it begins is refused",
+    file: "tasks/publish/selection.ts",
+    find: "&& from >= to) {",
+    replace: "&& from > to) {",
+    test: ENDS,
+    case: "what its arguments are not",
+  },
+  {
+    promise: "a publish that sent nothing does not say that it is done",
+    file: "tasks/publish.ts",
+    find: "const isNothing = reached.sent + reached.refused === 0;",
+    replace: "const isNothing = false;",
+    test: ENDS,
+    case: "nothing fits",
   },
   {
     promise: "a topic is held against the module beside it",
@@ -120,6 +193,38 @@ export const taskGuards: readonly Guard[] = [
     find: 'protocol === "https:" ? 443 : 80',
     replace: "443",
     test: "core/engine/net_permission_test.ts",
+  },
+  {
+    promise: "brokers that Deno may not use are not waited for",
+    file: "plugins/broker_kafka/mod.ts",
+    find: 'await requireServers("REDPANDA_BROKERS", config.REDPANDA_BROKERS);',
+    replace: "",
+    test: START,
+    case: "in REDPANDA_BROKERS",
+  },
+  {
+    promise: "nodes that Deno may not use are not waited for",
+    file: "plugins/storage_scylla/database.ts",
+    find: 'await requireServers("SCYLLA_NODES", contactPoints);',
+    replace: "",
+    test: START,
+    case: "in SCYLLA_NODES",
+  },
+  {
+    promise: "half a login to the database is refused",
+    file: "plugins/storage_scylla/database.ts",
+    find: "if ((username === undefined) !== (password === undefined)) {",
+    replace: "if (username !== undefined && password === undefined) {",
+    test: START,
+    case: "half a login",
+  },
+  {
+    promise: "roles that the embedded store does not have are refused",
+    file: "main.ts",
+    find: "if (nodes === undefined && roles !== undefined) {",
+    replace: 'if (nodes === undefined && roles === "") {',
+    test: START,
+    case: "roles",
   },
   {
     promise: "what a test that hangs has started is ended with it",

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type Chance, chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories, submit } from "./journal.ts";
-import { moment } from "./program.ts";
+import { moment, momentOrEnd } from "./program.ts";
 import { assertAllTrue } from "./replay.ts";
 import { launch, type Service, startService, temporaryDirectory } from "./service.ts";
 import { Writers } from "./writers.ts";
@@ -46,7 +46,7 @@ async function crash(
 ): Promise<void> {
   let killed = false;
   const writing = writers.write(service, () => killed);
-  await Promise.race([moment(chance.between(200, 600)), writing]);
+  await momentOrEnd(chance.between(200, 600), writing);
   killed = true;
   const { signal } = await service.end("SIGKILL");
   assertEquals(signal, "SIGKILL");

@@ -29,6 +29,14 @@ describe("deno task dlq and deno task subscriptions", () => {
     assertStringIncludes((await dlq(service, "show", ...WHICH)).stdout, '"event_data":{"to":"Ada"}');
     const dry = await dlq(service, "redrive", ...WHICH);
     assertEquals([dry.code, dry.stderr], [0, "Nothing was done; with --yes it is\n"]);
+    const failed = await dlq(service, "redrive", ...WHICH, "--yes");
+    assertEquals([failed.code, failed.stderr], [1, "annals: 1 failed again: deno task dlq list\n"]);
+    await until(async () => (await dlq(service, "list")).stdout.match(/ given_up /g)?.length === 2);
+    const cancelled = dlq(service, "redrive", "--per-second=0.001", "--yes", "--by=ada");
+    await until(async () => (await dlq(service, "cancel")).code === 0);
+    const { code, stderr } = await cancelled;
+    assertEquals([code, stderr], [1, "annals: The redrive was cancelled; what was tried stays tried\n"]);
+    await until(async () => (await dlq(service, "list")).stdout.match(/ given_up /g)?.length === 2);
     await Deno.remove(`${modules}/parcel/broken`);
     const done = await dlq(service, "redrive", ...WHICH, "--yes", "--json");
     assertEquals([done.code, done.stderr], [0, ""]);
@@ -66,7 +74,12 @@ describe("deno task dlq and deno task subscriptions", () => {
     const refusals: readonly (readonly [readonly string[], RegExp])[] = [
       [["redrive", "--subscription=nobody", "--yes"], /There is no subscription nobody/],
       [["redrive", "--yes"], /Nothing that is parked is meant/],
-      [["show", ...WHICH], /parcel_read_model_v1 has not parked this aggregate/],
+      [["list", "--subscription=nobody"], /There is no subscription nobody/],
+      [
+        ["show", "--subscription=order_read_model_v1", "--aggregate=order/1"],
+        /order_\S+ has not parked this aggregate/,
+      ],
+      [["show", ...WHICH], /There is no subscription parcel_read_model_v1/],
       [["show", "--subscription=x", "--aggregate=y"], /expected --aggregate=TYPE\/ID/],
       [["skip", ...WHICH, "--at=1"], /expected --reason=/],
       [["skip", ...WHICH, "--at=one", "--reason=x"], /expected a number above 0 in --at=, found "one"/],
@@ -75,20 +88,54 @@ describe("deno task dlq and deno task subscriptions", () => {
       [["cancel"], /No redrive is under way/],
       [["nonsense"], /expected list, show, stats/],
       [["list", "--nonsense=1"], /Unknown option '--nonsense'/],
+      [["redrive", SUBSCRIPTION, "--yes"], /redrive takes no name, found "parcel_\S+"; give --subscription= or /],
+      [["redrive", "", SUBSCRIPTION, "--yes"], /redrive takes no name, found ""/],
+      [["redrive", "--limit=1", "--yes"], /redrive takes no --limit; of its own it takes --subscription .* --by$/m],
+      [["redrive", "--error=", "--yes"], /expected something in --error=, found nothing/],
+      [["list", "extra"], /list takes no name, found "extra"/],
+      [["list", "--yes"], /list takes no --yes/],
+      [["status", "extra"], /status takes no name, found "extra"$/m],
+      [["status", "--by=ada"], /status takes no --by; of its own it takes none/],
+      [["cancel", "--subscription=x"], /cancel takes no --subscription; of its own it takes --by/],
     ];
     for (const [args, reason] of refusals) {
       const { code, stdout, stderr } = await dlq(service, ...args);
       assertEquals([code, stdout, stderr.split("\n").length], [1, "", 2], stderr);
       assertMatch(stderr, reason);
     }
-    const { code, stderr } = await subscriptions(service, "pause", "nobody", "--reason=x");
-    assertEquals([code, stderr.includes("There is no subscription nobody")], [1, true]);
+    const { code, stderr } = await dlq({ operatorUrl: service.url }, "list");
+    const place = `Expected an operator's door at ${service.url}`;
+    assertEquals([code, stderr], [1, `annals: ${place}, found 404; name it with --url=\n`]);
+    const further: readonly (readonly [readonly string[], RegExp])[] = [
+      [["pause", "nobody", "--reason=x"], /There is no subscription nobody/],
+      [["pause", "--reason=x"], /expected the name of one subscription/],
+      [["resume", "one", "two"], /expected the name of one subscription/],
+      [["list", "extra"], /list takes no name, found "extra"/],
+      [["resume", "one", "--reason=x"], /resume takes no --reason; of its own it takes --by/],
+    ];
+    for (const [args, reason] of further) {
+      const { code, stderr } = await subscriptions(service, ...args);
+      assertEquals([code, stderr.split("\n").length], [1, 2], stderr);
+      assertMatch(stderr, reason);
+    }
+  });
+
+  it("say how many a dry run does not show", async () => {
+    const first = [{ aggregate_id: "a" }, { aggregate_id: "b" }];
+    const answer = () => Response.json({ dry_run: true, total: 31, per_second: 20, first });
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
+    const { code, stderr } = await dlq({ operatorUrl: `http://127.0.0.1:${server.addr.port}` }, "redrive");
+    assertEquals([code, stderr], [0, "Nothing was done; with --yes it is; these are the first 2 of 31\n"]);
+    await server.shutdown();
   });
 
   it("say that nobody answers", async () => {
     const { code, stderr } = await dlq({ operatorUrl: urlOfNobody() }, "list");
     assertEquals(code, 1);
-    assertMatch(stderr, /^annals: Nobody answers at http:\S+ \(.+\); start the service, or name its .+ with --url=\n$/);
+    assertMatch(
+      stderr,
+      /^annals: Nobody answers at http:\S+ \(.+Connection refused.+\); start the service, or .+ with --url=\n$/,
+    );
   });
 
   it("say how they are asked", async () => {

@@ -109,6 +109,17 @@ export function moment(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** A moment to strike at, if what is struck has not come to its end before. */
+export async function momentOrEnd(ms: number, end: Promise<unknown>): Promise<void> {
+  const due = Promise.withResolvers<void>();
+  const timer = setTimeout(due.resolve, ms);
+  try {
+    await Promise.race([due.promise, end]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What came out of one stream so far. */
 class Printed {
   text = "";

@@ -49,10 +49,41 @@ describe("start is refused in one clear line", () => {
     assertRefused(exit, 1, "add 0.0.0.0:8123 to --allow-net of the task");
   });
 
+  for (const variable of ["SCYLLA_NODES", "REDPANDA_BROKERS"]) {
+    it(`with servers in ${variable} that the task may not use, with the task that may`, async () => {
+      await using directory = await temporaryDirectory();
+      const exit = await runService({
+        directory: directory.path,
+        environment: { [variable]: "127.0.0.1,10.9.8.7:77" },
+      });
+      assertRefused(
+        exit,
+        1,
+        `Cannot use ${variable}: Deno may not use 10.9.8.7:77; start with deno task start:cluster`,
+      );
+    });
+  }
+
+  it("with half a login to the database", async () => {
+    for (const half of ["SCYLLA_USERNAME", "SCYLLA_PASSWORD"]) {
+      await using directory = await temporaryDirectory();
+      const environment = { SCYLLA_NODES: "127.0.0.1:1", [half]: "half-a-login" };
+      const exit = await runService({ directory: directory.path, environment });
+      assertRefused(exit, 1, "expected SCYLLA_USERNAME and SCYLLA_PASSWORD");
+      assertEquals(exit.stderr.includes("half-a-login"), false, exit.stderr);
+    }
+  });
+
+  it("with roles that the embedded store does not have", async () => {
+    await using directory = await temporaryDirectory();
+    const exit = await runService({ directory: directory.path, environment: { ROLES: "serve" } });
+    assertRefused(exit, 1, "Cannot take ROLES=serve without SCYLLA_NODES");
+  });
+
   it("without the modules' directory", async () => {
     await using directory = await temporaryDirectory();
     const exit = await runService({ directory: directory.path, modules: `${directory.path}/nowhere` });
-    assertRefused(exit, 1, "Cannot read the modules in", "nowhere");
+    assertRefused(exit, 1, "Cannot read the modules in", "nowhere/, where MODULES_DIR has them");
   });
 
   it("for modules in a directory without a name", async () => {

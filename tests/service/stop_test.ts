@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { until } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
-import { type Exit, moment, within } from "./program.ts";
+import { type Exit, moment, momentOrEnd, within } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory } from "./service.ts";
 import { Writers } from "./writers.ts";
 
@@ -126,10 +126,10 @@ async function stopWhileWriting(
 ): Promise<void> {
   let over = false;
   const writing = writers.write(service, () => over);
-  await Promise.race([moment(ms), writing]);
+  await momentOrEnd(ms, writing);
   over = onMs === 0;
   const exiting = timed(service.end("SIGTERM"));
-  await Promise.race([moment(onMs), writing]);
+  await momentOrEnd(onMs, writing);
   over = true;
   const { code, stderr } = await exiting;
   assertEquals(code, 0, stderr);

@@ -27,6 +27,9 @@ describe("deno task publish", () => {
       [["--republish", "--module=order", "--aggregate=account/a"], /account\/a is of the module account, not of order/],
       [["--republish", "--module=order", "--topic=order-events"], /expected brokers in REDPANDA_BROKERS/],
       [["--republish", "--from=soon"], /expected a time like .*, found "soon"/],
+      [["--republish", "--from=2026-02-01", "--to=2026-01-01"], /expected --from= before --to=, found 2026-02-01T/],
+      [["--republish", "--from=2026-02-01", "--to=2026-02-01T00:00Z"], /expected --from= before --to=/],
+      [["--republish", "--from=2026-01-01", "--to=2026-02-01"], /expected brokers in REDPANDA_BROKERS/],
     ];
     for (const [args, reason] of refusals) {
       const { code, stdout, stderr } = await runTask("publish", { directory: directory.path, args });
@@ -43,6 +46,13 @@ describe("deno task publish", () => {
     const told = stderr.split("\n").filter((line) => !line.startsWith('{"@timestamp"'));
     assertEquals([code, told.length], [1, 2], stderr);
     assertMatch(told[0] ?? "", /^annals: .*Cannot go on after "junk": .*; give --after= as a run before has told it$/);
+  });
+
+  it("says that nothing fits where it sent nothing", async () => {
+    await using directory = await temporaryDirectory();
+    const args = ["--republish", "--aggregate=order/nobody"];
+    const { code, stdout } = await runTask("publish", { directory: directory.path, args, environment: BROKERS });
+    assertEquals([code, stdout], [0, "Nothing that was published fits\n"]);
   });
 
   it("ends with 2 beside a service", async () => {

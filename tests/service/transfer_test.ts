@@ -5,7 +5,7 @@ import { sampleEvents, streamOf } from "../contract/samples.ts";
 import { exported } from "../contract/transfer.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
-import { moment } from "./program.ts";
+import { momentOrEnd } from "./program.ts";
 import { assertAllTrue } from "./replay.ts";
 import { startService, temporaryDirectory } from "./service.ts";
 import { aggregatesIn, runTask, startTask, succeeds } from "./task.ts";
@@ -110,7 +110,7 @@ describe("deno task export and deno task import", () => {
     for (let round = 0; round < 4; round += 1) {
       // Killed at the end of its block.
       await using program = startTask("import", { directory: directory.path, args: [file] });
-      await Promise.race([moment(chance.between(200, 1_500)), program.exited]);
+      await momentOrEnd(chance.between(200, 1_500), program.exited);
     }
     const stdout = await succeeds("import", { directory: directory.path, args: [file] });
     assertStringIncludes(stdout, `The store has the ${total} events of ${LARGE.streams} aggregates of ${file}, `);
