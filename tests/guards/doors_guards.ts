@@ -4,6 +4,8 @@ const MATRIX = "tests/http/authorisation_test.ts";
 const TOKENS = "tests/http/authentication_test.ts";
 const ACCESS = "tests/http/access_test.ts";
 const VERIFIER = "plugins/auth_jwt/verifier_test.ts";
+const BUS = "tests/engine/command_bus_test.ts";
+const QUERIES = "tests/engine/queries_test.ts";
 const KEY_SET = "plugins/auth_jwt/key_set_test.ts";
 
 /** What keeps the promises of the doors. */
@@ -35,6 +37,20 @@ export const doorsGuards: readonly Guard[] = [
     find: "expected === undefined ? behind(unlimitedData) : operation",
     replace: "operation",
     test: MATRIX,
+  },
+  {
+    promise: "of what a module's allow gives only true lets a command through",
+    file: "core/engine/decide.ts",
+    find: "draft.state) !== true)",
+    replace: "draft.state) === false)",
+    test: BUS,
+  },
+  {
+    promise: "of what a module's allowRead gives only true lets somebody read",
+    file: "core/engine/queries.ts",
+    find: "module.allowRead(principal, read) === true;",
+    replace: "module.allowRead(principal, read) !== false;",
+    test: QUERIES,
   },
   {
     promise: "exp is demanded",
