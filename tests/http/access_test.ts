@@ -21,6 +21,34 @@ describe("a rate limit", () => {
     assertEquals(await status(bob), 404);
   });
 
+  it("of all together is not spent by whom their own limit refuses", async () => {
+    const environment = { RATE_LIMIT: "2/600", RATE_LIMIT_GLOBAL: "4/600", TRUSTED_PROXIES: "127.0.0.1" };
+    for (const path of ["/accounts/a", "/nothing"]) {
+      await using service = await openService({ environment });
+      const ask = async (client: string) =>
+        (await service.send(path, { headers: { "x-forwarded-for": client } })).status;
+      assertEquals(await inTurn(Array(5).fill("6.6.6.6"), ask), [404, 404, 429, 429, 429], path);
+      assertEquals(await inTurn(["7.7.7.7", "7.7.7.7", "8.8.8.8"], ask), [404, 404, 429], path);
+    }
+  });
+
+  it("of all together is not spent without a token that is taken", async () => {
+    const key = signingKey("one");
+    await using issuer = new Issuer([key]);
+    await using service = await openService({ environment: { ...issuer.environment, RATE_LIMIT_GLOBAL: "2/600" } });
+    const status = async (headers: Record<string, string>) => (await service.send("/accounts/a", { headers })).status;
+    assertEquals(await inTurn([{}, {}, {}, bearer("x"), bearer("y"), bearer("z")], status), Array(6).fill(401));
+    const token = bearer(await tokenOf(key));
+    assertEquals(await inTurn([token, token, token, {}], status), [404, 404, 429, 429]);
+  });
+
+  it("counts a request whose X-Correlation-Id is malformed, too", async () => {
+    await using service = await openService({ environment: { RATE_LIMIT: "2/600" } });
+    const status = async (id: string) =>
+      (await service.send("/accounts/a", { headers: { "x-correlation-id": id } })).status;
+    assertEquals(await inTurn(["x", "y", "z"], status), [400, 400, 429]);
+  });
+
   it("of all together holds whoever asks, and never for health or operators", async () => {
     await using service = await openService({
       environment: { RATE_LIMIT_GLOBAL: "2/60", TRUSTED_PROXIES: "127.0.0.1" },
@@ -192,6 +220,16 @@ describe("pages of other origins", () => {
     assertEquals(allowed(await service.send("/metrics", { operator: true })), []);
   });
 
+  it("are counted when a browser asks beforehand, and told nothing when they are not named", async () => {
+    const environment = { CORS_ORIGINS: origin, RATE_LIMIT: "2/600" };
+    await using service = await openService({ environment });
+    const other = { ...preflight, origin: "https://other.example" };
+    const unnamed = await service.send("/accounts/a", { method: "OPTIONS", headers: other });
+    assertEquals([unnamed.status, allowed(unnamed)], [204, []]);
+    const ask = async () => (await service.send("/accounts/a", { method: "OPTIONS", headers: preflight })).status;
+    assertEquals(await inTurn([1, 2], ask), [204, 429]);
+  });
+
   it("are named as browsers write them", async () => {
     for (const origins of ["*", "https://shop.example/", "shop.example", "null", ""]) {
       const environment = { CORS_ORIGINS: origins };
@@ -203,7 +241,8 @@ describe("pages of other origins", () => {
 
 describe("every answer", () => {
   it("tells a browser what not to do, and nobody what it runs on", async () => {
-    await using service = await openService();
+    const origin = "https://shop.example";
+    await using service = await openService({ environment: { CORS_ORIGINS: origin } });
     const sendings: [path: string, sending?: Parameters<typeof service.send>[1]][] = [
       ...["/livez", "/docs", "/docs/start.js", "/problems/not_found", "/openapi.json", "/nothing", "/accounts/a"]
         .map((path): [string] => [path]),
@@ -211,6 +250,8 @@ describe("every answer", () => {
       ["/accounts/a", { body: "{" }],
       ["/accounts/a", { method: "DELETE" }],
       ["/accounts/a", { method: "OPTIONS" }],
+      ["/accounts/a", { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST" } }],
+      ["/accounts/a", { method: "GET", headers: { origin } }],
       ["/accounts/a", { method: "GET", headers: { "if-none-match": "*" } }],
       ["/openapi.json", { method: "GET", headers: { "if-none-match": "*" } }],
       ["/topics/account-events", { method: "HEAD" }],
@@ -222,6 +263,7 @@ describe("every answer", () => {
       const names = ["x-content-type-options", "x-frame-options", "cross-origin-resource-policy", "referrer-policy"];
       const said = names.map((name) => headers.get(name));
       assertEquals(said, ["nosniff", "DENY", "same-origin", "no-referrer"], path);
+      assertMatch(headers.get("x-correlation-id") ?? "", /^[0-9a-f-]{36}$/, path);
       assertEquals([headers.get("server"), headers.get("x-powered-by")], [null, null], path);
       const isPage = headers.get("content-type")?.startsWith("text/html") ?? false;
       if (isPage) assertStringIncludes(headers.get("content-security-policy") ?? "", "frame-ancestors 'none'");
