@@ -110,12 +110,20 @@ export const doorsGuards: readonly Guard[] = [
     test: KEY_SET,
   },
   {
-    promise: "a key set's secret is no key",
+    promise: "a key set's secret, or a key that checks nothing, is no key",
     file: "plugins/auth_jwt/fetch_keys.ts",
-    find: "PUBLIC_KINDS.includes(kty) && ",
-    replace: "",
+    find: "  } catch {\n    return false;",
+    replace: "  } catch {\n    return true;",
     test: TOKENS,
     case: "whose keys cannot be had",
+  },
+  {
+    promise: "a key set's weak key is no key",
+    file: "plugins/auth_jwt/fetch_keys.ts",
+    find: "algorithms.length > 0 && ",
+    replace: "",
+    test: TOKENS,
+    case: "keeps the keys it has",
   },
   {
     promise: "a public key is no secret",
