@@ -120,10 +120,11 @@ export function rawPath(url: string): string {
 
 /** A HEAD is answered without the body, but with its length; a live stream has none. */
 async function withLength(response: Response): Promise<Response> {
-  if (response.headers.get("content-type") === EVENT_STREAM) return response;
-  const length = (await response.bytes()).length;
-  response.headers.set("content-length", String(length));
-  return response;
+  const { status, headers } = response;
+  if (headers.get("content-type") === EVENT_STREAM) return response;
+  headers.set("content-length", String((await response.bytes()).length));
+  // One whose body was read cannot be passed on.
+  return new Response(null, { status, headers });
 }
 
 /** What failed stays in the log: the answer says nothing of it. */

@@ -168,6 +168,20 @@ export const doorsGuards: readonly Guard[] = [
     test: ACCESS,
   },
   {
+    promise: "a HEAD is answered to pages of other origins, too",
+    file: "plugins/http/call.ts",
+    find: "return new Response(null, { status, headers });",
+    replace: "return response;",
+    test: ACCESS,
+  },
+  {
+    promise: "an address with a zone is nobody's",
+    file: "plugins/http/access/client_address.ts",
+    find: 'address.includes("%") ? 0 : isIP(address)',
+    replace: "isIP(address)",
+    test: ACCESS,
+  },
+  {
     promise: "a browser's question beforehand is no way round the gate",
     file: "plugins/http/access/cors.ts",
     find: "? preflight(context) : next();",

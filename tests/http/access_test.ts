@@ -75,6 +75,7 @@ describe("a rate limit", () => {
       ["127.0.0.1,::1", "2001:db8:0:1::1", "2001:db8:0:2::1", false],
       ["127.0.0.1,::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", true],
       ["127.0.0.1", "::ffff:1.1.1.1", "::ffff:1.1.1.2", false],
+      ["127.0.0.1", "fe80::1%1:1:1:1:1:1:1:1:1", "fe80::2%eth0", true],
     ];
     for (const [trusted, forwarded, other, isSame] of cases) {
       const trusting = trusted === undefined ? {} : { TRUSTED_PROXIES: trusted };
@@ -213,6 +214,10 @@ describe("pages of other origins", () => {
     assertEquals([created.status, created.headers.get("access-control-allow-origin")], [201, origin]);
     assertStringIncludes(created.headers.get("access-control-expose-headers") ?? "", "Consistency-Token,ETag");
     assertStringIncludes(created.headers.get("vary") ?? "", "Origin");
+    const head = await service.send("/accounts/a", { method: "HEAD", headers: { origin } });
+    const { text } = await service.send("/accounts/a", { headers: { origin } });
+    assertEquals([head.status, head.headers.get("content-length")], [200, String(text.length)]);
+    assertEquals(head.headers.get("access-control-allow-origin"), origin);
     const refused = await service.send("/accounts/a", { headers: { origin: `${origin}.rebound.test` } });
     assertEquals(refused.headers.get("access-control-allow-origin"), null);
     const plain = await service.send("/accounts/a", { method: "OPTIONS", headers: { origin } });

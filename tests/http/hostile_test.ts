@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { within } from "../service/program.ts";
 import { type Hostile, hostile } from "./hostile.ts";
+import { bearer, Issuer, signingKey, tokenOf } from "./issuer.ts";
 import { usedBytes } from "./memory.ts";
 import { openService, sendRaw, type Service } from "./rig.ts";
 
@@ -12,24 +13,25 @@ const HANGS_AFTER_MS = 5_000;
 const GROWTH_BYTES = 64 * 1024 * 1024;
 /** Of all modules, outcomes and subscriptions there are; one for each of so many paths would be far more. */
 const SERIES_MAX = 300;
+const GUARDED = {
+  TRUSTED_PROXIES: "127.0.0.1",
+  CORS_ORIGINS: "https://shop.example",
+  RATE_LIMIT: "1000/1",
+  RATE_LIMIT_GLOBAL: "2000/1",
+};
 
 describe(`${CASES} hostile requests`, () => {
   it("are answered in time, without a fault, and store nothing but what was acknowledged", async () => {
     await using service = await openService();
-    await sendAll(service, fc.sample(hostile, 1_000));
-    const before = { bytes: await usedBytes(), ...await countsOf(service) };
-    let acknowledged = 0;
-    const property = fc.asyncProperty(
-      fc.array(hostile, { minLength: AT_ONCE, maxLength: AT_ONCE }),
-      async (requests) => {
-        acknowledged += await sendAll(service, requests);
-      },
-    );
-    await fc.assert(property, { numRuns: Math.ceil(CASES / AT_ONCE), endOnFailure: true });
-    assertEquals((await countsOf(service)).appended - before.appended, acknowledged);
-    assertEquals(service.lines.filter((line) => line.startsWith("error")), []);
-    assertLess(await seriesOf(service), SERIES_MAX);
-    assertLess(await usedBytes(), before.bytes + GROWTH_BYTES);
+    await attack(service, hostile);
+  });
+
+  it("are so where there are tokens, proxies, other origins and limits, too", async () => {
+    const key = signingKey("one");
+    await using issuer = new Issuer([key]);
+    await using service = await openService({ environment: { ...issuer.environment, ...GUARDED } });
+    const token = bearer(await tokenOf(key));
+    await attack(service, hostile.map(({ headers, ...more }) => ({ headers: { ...token, ...headers }, ...more })));
   });
 });
 
@@ -72,6 +74,23 @@ describe("what is no request", () => {
     assert(!answered.includes('"status":"pass"'), answered);
   });
 });
+
+async function attack(service: Service, requests: fc.Arbitrary<Hostile>): Promise<void> {
+  await sendAll(service, fc.sample(requests, 1_000));
+  const before = { bytes: await usedBytes(), ...await countsOf(service) };
+  let acknowledged = 0;
+  const property = fc.asyncProperty(
+    fc.array(requests, { minLength: AT_ONCE, maxLength: AT_ONCE }),
+    async (requests) => {
+      acknowledged += await sendAll(service, requests);
+    },
+  );
+  await fc.assert(property, { numRuns: Math.ceil(CASES / AT_ONCE), endOnFailure: true });
+  assertEquals((await countsOf(service)).appended - before.appended, acknowledged);
+  assertEquals(service.lines.filter((line) => line.startsWith("error")), []);
+  assertLess(await seriesOf(service), SERIES_MAX);
+  assertLess(await usedBytes(), before.bytes + GROWTH_BYTES);
+}
 
 /** How many events were acknowledged. */
 async function sendAll(service: Service, requests: readonly Hostile[]): Promise<number> {
