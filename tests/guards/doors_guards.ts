@@ -126,6 +126,13 @@ export const doorsGuards: readonly Guard[] = [
     case: "keeps the keys it has",
   },
   {
+    promise: "the start tells no password of a URL",
+    file: "core/engine/configuration.ts",
+    find: '.replace(USER_INFO, ":(hidden)@")',
+    replace: "",
+    test: "tests/engine/app_test.ts",
+  },
+  {
     promise: "a public key is no secret",
     file: "plugins/auth_jwt/key_file.ts",
     find: 'if (text.includes("-----BEGIN")) {',
