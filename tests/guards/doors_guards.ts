@@ -252,6 +252,20 @@ export const doorsGuards: readonly Guard[] = [
     test: ACCESS,
   },
   {
+    promise: "the public door without AUTH is not reached by a name that points here",
+    file: "plugins/http/access/gates.ts",
+    find: "AUTH === undefined ? onThisMachine(publicGates) : publicGates",
+    replace: "publicGates",
+    test: ACCESS,
+  },
+  {
+    promise: "a name that was this machine's makes no other one so",
+    file: "plugins/http/access/public_gates.ts",
+    find: "if (origin !== known) {",
+    replace: 'if (known === "") {',
+    test: ACCESS,
+  },
+  {
     promise: "the operator's door answers no page of another origin",
     file: "plugins/http/access/operator_gates.ts",
     find: "const isOwn = origin === null || URL.parse(origin)?.host === asked.host;",

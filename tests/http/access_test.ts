@@ -128,15 +128,39 @@ describe("requests under way", () => {
   });
 });
 
+describe("the public door", () => {
+  const OTHERS = ["rebound.test:80", "127.0.0.1.rebound.test", "localhost.rebound.test", "10.0.0.1", "x", "a b"];
+
+  it("is reached by no name that is not this machine's while nothing says whom to let in", async () => {
+    await using service = await openService({ environment: { CORS_ORIGINS: "https://shop.example" } });
+    const own = new URL(service.url).host;
+    const names = [own, "localhost", `localhost:${own.split(":")[1]}`, "127.0.0.1", "[::1]:8000"];
+    for (const host of names) {
+      assertEquals(await statusOf(service.url, "/accounts/a", { host, origin: "https://shop.example" }), 404, host);
+      for (const path of ["/accounts/a", "/views/account_balances", "/docs", "/nothing"]) {
+        for (const other of OTHERS) assertEquals(await statusOf(service.url, path, { host: other }), 403, other);
+      }
+    }
+    const asking = { "access-control-request-method": "POST", host: "x" };
+    assertEquals(await statusOf(service.url, "/accounts/a", { ...asking, host: own }, "OPTIONS"), 204);
+    assertEquals(await statusOf(service.url, "/accounts/a", asking, "OPTIONS"), 403);
+    assertEquals(await statusOf(service.url, "/livez", { host: "x" }), 200);
+  });
+
+  it("is reached by every name once something says so", async () => {
+    await using service = await openService({ environment: { AUTH: "none" } });
+    for (const host of ["rebound.test", "localhost"]) {
+      assertEquals(await statusOf(service.url, "/accounts/a", { host }), 404);
+    }
+  });
+});
+
 describe("the operator's door", () => {
   it("answers no page of another origin, and by no name that is not this machine's", async () => {
     await using service = await openService();
     const { host } = new URL(service.operatorUrl);
-    const ask = async (path: string, headers: Record<string, string>) => {
-      const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-      const answer = await sendRaw(service.operatorUrl, `GET ${path} HTTP/1.1\r\n${lines}\r\n`);
-      return Number(answer.split(" ")[1]);
-    };
+    const ask = (path: string, headers: Record<string, string>) =>
+      statusOf(service.operatorUrl, path, { host, ...headers });
     const port = host.split(":")[1];
     for (const path of ["/metrics", "/readyz", "/livez", "/openapi.json", "/views/account_balances"]) {
       assertEquals(await ask(path, {}), 200);
@@ -276,6 +300,12 @@ describe("every answer", () => {
   });
 });
 
+/** With a Host as it is said, which fetch does not allow. */
+async function statusOf(url: string, path: string, headers: Record<string, string>, method = "GET"): Promise<number> {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Number((await sendRaw(url, `${method} ${path} HTTP/1.1\r\n${lines}\r\n`)).split(" ")[1]);
+}
+
 async function inTurn<T, U>(items: readonly T[], each: (item: T) => Promise<U>): Promise<U[]> {
   const found: U[] = [];
   for (const item of items) found.push(await each(item));
@@ -296,7 +326,8 @@ function allowed({ headers }: Answer): string[] {
 async function beginBody(url: string, { length = 99, sent = 1 } = {}): Promise<Deno.Conn> {
   const { hostname, port } = new URL(url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const head = `POST /accounts/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}`;
+  const head =
+    `POST /accounts/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}`;
   const bytes = new TextEncoder().encode(`${head}\r\n\r\n${" ".repeat(sent)}`);
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
   return connection;

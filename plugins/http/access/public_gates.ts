@@ -1,10 +1,11 @@
 import type { Context } from "hono";
+import { isLoopback } from "../../../core/engine/loopback.ts";
 import { ANONYMOUS, type Authentication, type Authenticator } from "../../../core/ports/authenticator.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
 import { type Problem, problem } from "../problems.ts";
 import type { Traffic } from "../traffic.ts";
 import { bearerToken, unauthenticated } from "./bearer.ts";
-import { admit, type Admitted, type Gates } from "./gate.ts";
+import { admit, type Admitted, type Gate, type Gates } from "./gate.ts";
 import { type RateLimit, RateLimiter } from "./rate_limit.ts";
 
 export type PublicGatesParts = {
@@ -19,6 +20,8 @@ export type PublicGatesParts = {
 };
 
 const EVERYBODY = "";
+const SCHEME_LENGTH = "http://".length;
+const FOREIGN_NAME = "Ask by a name of this machine, like 127.0.0.1; with AUTH=none or AUTH=jwt every name is answered";
 const AS_ANYBODY = admit(ANONYMOUS);
 
 /**
@@ -63,6 +66,24 @@ export function createPublicGates(parts: PublicGatesParts): Gates {
     health: () => AS_ANYBODY,
     operation: () => problem("not_found"),
   };
+}
+
+/**
+ * Lets in who asks by a name of this machine: a page from elsewhere that a browser here shows may let its own name
+ * point here, and would be of the same origin then (DNS rebinding). Health tells of no data.
+ */
+export function onThisMachine({ data, document, ...gates }: Gates): Gates {
+  let known = "";
+  const behind = (gate: Gate): Gate => (context) => {
+    const { url } = context.req.raw;
+    const origin = url.slice(0, url.indexOf("/", SCHEME_LENGTH));
+    if (origin !== known) {
+      if (!isLoopback(URL.parse(origin)?.hostname ?? "")) return problem("forbidden", { detail: FOREIGN_NAME });
+      known = origin;
+    }
+    return gate(context);
+  };
+  return { ...gates, data: behind(data), document: behind(document) };
 }
 
 /** Counts nothing while there is something left. */
