@@ -3,6 +3,9 @@ import { type Plugin, StartError } from "../ports/plugin.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Configuration = Readonly<Record<string, unknown>>;
 
+const USER_INFO = /:.*@/s;
+const QUERY = /(:[^?#]*)[?#].*/s;
+
 /** Each plugin's part of the environment, parsed. Throws one `StartError` that names every bad variable. */
 export function readConfiguration(
   plugins: readonly Plugin[],
@@ -26,7 +29,8 @@ export function readConfiguration(
   return configurations;
 }
 
-/** What is said may be logged, so it tells no secret. */
+/** What is said may be logged, so it tells no secret; of a URL neither who logs in, nor what is asked. */
 function shown(name: string, value: string | undefined): string {
-  return value !== undefined && /PASSWORD|SECRET|TOKEN/.test(name) ? "(hidden)" : JSON.stringify(value ?? null);
+  if (value !== undefined && /PASSWORD|SECRET|TOKEN/.test(name)) return "(hidden)";
+  return JSON.stringify(value?.replace(USER_INFO, ":(hidden)@").replace(QUERY, "$1?(hidden)") ?? null);
 }

@@ -40,7 +40,8 @@ export function beginDraft(base: Aggregate): Draft {
  */
 export function decideNext(draft: Draft, request: CommandRequest, runtime: Runtime): Decision {
   const { served: { module }, command, principal, key, precondition } = request;
-  if (module.allow?.(principal, command, draft.state) === false) return { is: "forbidden" };
+  // Nothing has checked the types of a module: what is not true itself, like a promise, lets nobody in.
+  if (module.allow !== undefined && module.allow(principal, command, draft.state) !== true) return { is: "forbidden" };
   const identity = key === undefined ? undefined : identifyCommand(principal, key, command);
   if (identity !== undefined) {
     const known = draft.keyed?.get(identity.commandId) ?? draft.base.known.find(identity.commandId);

@@ -21,6 +21,8 @@ import { createQueries, queriesRef } from "./queries.ts";
 import { createRegistry, type FoundModule, registryRef } from "./registry.ts";
 import { tracedBus, tracedStore } from "./traced_commands.ts";
 
+const bytes = z.string().regex(/^[1-9][0-9]{0,14}$/, "expected a whole number of bytes, 1 or more").transform(Number);
+
 /** What stands between the doors and the storage: the registry, the command bus, queries and a subscriber per view. */
 export function kernel(found: readonly FoundModule[]) {
   const registry = createRegistry(found);
@@ -47,7 +49,7 @@ export function kernel(found: readonly FoundModule[]) {
     },
     config: z.object({
       /** Bytes of folded states kept in memory. */
-      LIVE_CACHE_BYTES: z.coerce.number().int().positive().default(LIVE_CACHE_BYTES),
+      LIVE_CACHE_BYTES: bytes.default(LIVE_CACHE_BYTES),
     }),
     async start({ services: { tracers: [tracer], ...services }, config }) {
       const { store, snapshots, readModels, runtime, log, telemetry, lifecycle: { stopping } } = services;

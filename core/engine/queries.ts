@@ -100,9 +100,9 @@ export function createQueries(parts: QueriesParts): Queries {
   };
 }
 
-/** Whether the module lets somebody read; for reads that are no query. */
-export function mayRead(served: Served, principal: Principal, read: Read): boolean {
-  return served.module.allowRead?.(principal, read) !== false;
+/** Whether the module lets somebody read, by true and nothing else; for reads that are no query. */
+export function mayRead({ module }: Served, principal: Principal, read: Read): boolean {
+  return module.allowRead === undefined || module.allowRead(principal, read) === true;
 }
 
 /** At most `limit` events, and fewer of large ones: a page ends behind the event that fills it. */

@@ -100,6 +100,7 @@ function claimNames(
   claim("path", module.path, location);
   for (const type of Object.keys(module.events)) claim("event type", type, location);
   refuseWrongPublish(location, module.publish);
+  refuseWrongRule(location, { allow: module.allow, allowRead: module.allowRead });
   for (const [type, shape] of Object.entries({ ...module.commands, ...module.events })) {
     refuseReservedFields(location, type, shape);
   }
@@ -119,6 +120,15 @@ function claimNames(
 function refuseWrongPublish(location: string, publish: unknown): void {
   if (publish === undefined || typeof publish === "function") return;
   refuse(location, `its publish is ${JSON.stringify(publish)}, expected a function from an event to a public one`);
+}
+
+/** One that gives a promise would let nobody in. */
+function refuseWrongRule(location: string, rules: Readonly<Record<string, unknown>>): void {
+  for (const [name, rule] of Object.entries(rules)) {
+    if (rule === undefined || typeof rule === "function" && rule.constructor.name === "Function") continue;
+    const found = typeof rule === "function" ? rule.constructor.name : JSON.stringify(rule);
+    refuse(location, `its ${name} is ${found}, expected a function that gives true or false at once`);
+  }
 }
 
 function refuseReservedFields(location: string, name: string, shape: Shape): void {

@@ -21,7 +21,7 @@ export type Read =
  * belongs in the decider. `rejections` maps each code to a sentence for people. `creates` lists the commands that may
  * be posted without an id. `present` is what a GET shows (the whole state when left out), and `presented` its schema.
  * `publish` turns an event into the one that the topic tells, or into none (all as they are when left out). `allow` and
- * `allowRead` say who may do what (everybody when left out).
+ * `allowRead` say who may do what (everybody when left out): true lets somebody, and whatever else they give does not.
  */
 export function defineModule<
   const C extends Shapes,

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { isLoopback } from "../../core/engine/loopback.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 
-const name = z.string().min(1).max(500);
+const name = z.string().regex(/^.{1,500}$/s, "expected 1 to 500 characters");
+const refreshMs = "expected milliseconds from 100 to 86400000";
 
 /** The environment variables that say whose tokens are taken, and how they are checked. */
 export const config = z.object({
@@ -16,11 +17,13 @@ export const config = z.object({
   JWT_SECRET_FILE: name.optional(),
   JWKS_URL: z.string().transform((text, context) => {
     const url = URL.parse(text);
-    if (url !== null && url.username === "" && (url.protocol === "https:" || isLoopbackHttp(url))) return url;
+    const isPlain = url?.username === "" && url.password === "";
+    if (url !== null && isPlain && (url.protocol === "https:" || isLoopbackHttp(url))) return url;
     context.addIssue("expected an https URL without a password in it, or an http one of this machine");
     return z.NEVER;
   }).optional(),
-  JWKS_REFRESH_MS: z.coerce.number().int().min(100).max(86_400_000).default(300_000),
+  JWKS_REFRESH_MS: z.string().regex(/^[0-9]{1,8}$/, refreshMs).default("300000").transform(Number)
+    .refine((value) => value >= 100 && value <= 86_400_000, refreshMs),
 });
 
 export type Config = z.output<typeof config>;

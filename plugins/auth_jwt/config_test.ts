@@ -33,7 +33,15 @@ describe("the configuration of tokens", () => {
     for (const url of ["https://issuer.test/keys", "http://127.0.0.1:1/keys", "http://localhost/", "http://[::1]:8/"]) {
       assertEquals(settings({ ...JWT, JWKS_URL: url })?.keys.from, "key_set", url);
     }
-    for (const url of ["http://issuer.test/keys", "file:///etc/keys", "https://me:secret@issuer.test/", "keys"]) {
+    for (
+      const url of [
+        "http://issuer.test/keys",
+        "keys",
+        "file:///etc/keys",
+        "https://me:secret@issuer.test/",
+        "https://:secret@issuer.test/",
+      ]
+    ) {
       assertEquals(config.safeParse({ ...JWT, JWKS_URL: url }).success, false, url);
     }
   });

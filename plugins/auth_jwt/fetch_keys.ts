@@ -1,13 +1,18 @@
-import type { JSONWebKeySet } from "jose";
+import { createPublicKey } from "node:crypto";
+import type { JSONWebKeySet, JWK } from "jose";
 import { z } from "zod";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import { algorithmsOf } from "./key_file.ts";
 
 const TIMEOUT_MS = 5_000;
 const BYTES_MAX = 256 * 1024;
-const PUBLIC_KINDS: readonly string[] = ["RSA", "EC", "OKP"];
-const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), use: z.string().exactOptional() })) });
+const text = z.string().exactOptional();
+const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), use: text, alg: text })) });
 
-/** The keys at the URL that check signatures. Rejects with what an operator can act on; follows no redirect. */
+/**
+ * The keys at the URL that check signatures: of the kinds that a key file may hold, and at least one. Rejects with what
+ * an operator can act on; follows no redirect.
+ */
 export async function fetchKeys(
   url: URL,
   { runtime, signal }: { readonly runtime: Runtime; readonly signal: AbortSignal },
@@ -46,11 +51,21 @@ async function readText({ body }: Response): Promise<string> {
 function checkingKeys(text: string) {
   const { success, data } = keySet.safeParse(parse(text));
   if (!success) throw new Error("the answer is no JSON Web Key Set");
-  const keys = data.keys.filter(({ kty, use, d }) =>
-    PUBLIC_KINDS.includes(kty) && d === undefined && (use === undefined || use === "sig")
-  );
+  const keys = data.keys.filter(canCheck);
   if (keys.length === 0) throw new Error("the key set holds no public key for signatures");
   return keys;
+}
+
+/** Not what is secret, serves another purpose, is weak or cannot be read. */
+function canCheck(key: JWK): boolean {
+  const { use, alg, d } = key;
+  if (d !== undefined || use !== undefined && use !== "sig") return false;
+  try {
+    const algorithms = algorithmsOf(createPublicKey({ key, format: "jwk" }));
+    return algorithms.length > 0 && (alg === undefined || algorithms.includes(alg));
+  } catch {
+    return false;
+  }
 }
 
 function parse(text: string): unknown {

@@ -46,7 +46,8 @@ export async function readPublicKey(path: string): Promise<Keys> {
   );
 }
 
-function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails = {} }: KeyObject): readonly string[] {
+/** Those that a key of its kind checks; none where the service takes no such key. */
+export function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails = {} }: KeyObject): readonly string[] {
   const { modulusLength = 0, namedCurve = "" } = asymmetricKeyDetails;
   if (asymmetricKeyType === "ed25519") return ["EdDSA", "Ed25519"];
   if (asymmetricKeyType === "ec") return [CURVES[namedCurve] ?? []].flat();

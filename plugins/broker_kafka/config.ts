@@ -4,6 +4,7 @@ import type { KafkaAccess, TopicSettings } from "./kafka_client.ts";
 
 const MAX_PARTITIONS = 1_000;
 const NEVER = -1;
+const partitions = `expected a whole number from 1 to ${MAX_PARTITIONS}`;
 
 /** The environment variables that say where the broker is, whom to log in as, and how topics are made. */
 export const kafkaConfig = z.object({
@@ -11,14 +12,17 @@ export const kafkaConfig = z.object({
   REDPANDA_BROKERS: z.string().transform(parseBrokers),
   KAFKA_CLIENT: z.enum(["kafkajs", "platformatic"]).default("kafkajs"),
   /** Of every topic, for good: a key's events keep their order only while this stays what it is. */
-  KAFKA_PARTITIONS: z.coerce.number().int().min(1).max(MAX_PARTITIONS).default(6),
+  KAFKA_PARTITIONS: z.string().regex(/^[1-9][0-9]{0,3}$/, partitions).transform(Number)
+    .refine((value) => value <= MAX_PARTITIONS, partitions).default(6),
   /** Left out: three, or as many as there are brokers. */
-  KAFKA_REPLICATION: z.coerce.number().int().positive().optional(),
+  KAFKA_REPLICATION: z.string().regex(/^[1-9][0-9]{0,2}$/, "expected a whole number from 1 to 999").transform(Number)
+    .optional(),
   /** Of topics that are made; -1: for ever. */
-  KAFKA_RETENTION_MS: z.coerce.number().int().min(NEVER).default(NEVER),
+  KAFKA_RETENTION_MS: z.string().regex(/^(-1|[0-9]{1,15})$/, "expected milliseconds, or -1: for ever").transform(Number)
+    .default(NEVER),
   KAFKA_TLS: z.enum(["on", "off"]).default("off"),
   /** A file with the certificates to trust, in PEM; left out: those that the system trusts. */
-  KAFKA_CA_FILE: z.string().min(1).optional(),
+  KAFKA_CA_FILE: z.string().min(1, "expected a path, found nothing").optional(),
   KAFKA_SASL: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional(),
   KAFKA_USERNAME: z.string().optional(),
   KAFKA_PASSWORD: z.string().optional(),

@@ -49,8 +49,16 @@ describe("the configuration of the broker", () => {
     }
     const malformed = ["", "one:", "kafka://one", "one;two", "one:123456"];
     for (const REDPANDA_BROKERS of malformed) assert(!kafkaConfig.safeParse({ REDPANDA_BROKERS }).success);
-    for (const KAFKA_PARTITIONS of ["0", "-1", "x", "1.5", "100000"]) {
-      assert(!kafkaConfig.safeParse({ REDPANDA_BROKERS: "one", KAFKA_PARTITIONS }).success);
+    const numbers: [name: string, values: readonly string[], expected: string][] = [
+      ["KAFKA_PARTITIONS", ["0", "-1", "x", "1.5", "1001", ""], "expected a whole number from 1 to 1000"],
+      ["KAFKA_REPLICATION", ["0", "x", "1000", ""], "expected a whole number from 1 to 999"],
+      ["KAFKA_RETENTION_MS", ["x", "-2", "1.5", ""], "expected milliseconds, or -1: for ever"],
+    ];
+    for (const [name, values, expected] of numbers) {
+      for (const value of values) {
+        const { error } = kafkaConfig.safeParse({ REDPANDA_BROKERS: "one", [name]: value });
+        assertEquals(error?.issues.map(({ message }) => message), [expected], `${name}=${value}`);
+      }
     }
   });
 });

@@ -66,13 +66,6 @@ export function answer(
   kernel: Kernel,
   { gate, handler }: { readonly gate: Gate; readonly handler: Handler },
 ): (context: Context) => Promise<Response> {
-  const enter = async (context: Context, correlationId: string) => {
-    const entering = gate(context);
-    const entered = entering instanceof Promise ? await entering : entering;
-    if (entered.is === "problem") return entered;
-    const { principal, client, untilMs } = entered;
-    return await handler({ request: context.req.raw, context, correlationId, principal, client, untilMs });
-  };
   return async (context) => {
     const request = context.req.raw;
     const given = request.headers.get("x-correlation-id");
@@ -80,9 +73,15 @@ export function answer(
     let answered: Response | Problem;
     kernel.traffic.begin();
     try {
-      answered = given !== null && given !== correlationId
-        ? problem("invalid_header", { detail: "X-Correlation-Id must be a UUID" })
-        : await enter(context, correlationId);
+      const entering = gate(context);
+      const entered = entering instanceof Promise ? await entering : entering;
+      if (entered.is === "problem") answered = entered;
+      else if (given !== null && given !== correlationId) {
+        answered = problem("invalid_header", { detail: "X-Correlation-Id must be a UUID" });
+      } else {
+        const { principal, client, untilMs } = entered;
+        answered = await handler({ request, context, correlationId, principal, client, untilMs });
+      }
     } catch (error) {
       answered = faultProblem(kernel, { error, correlationId });
     } finally {
@@ -121,10 +120,11 @@ export function rawPath(url: string): string {
 
 /** A HEAD is answered without the body, but with its length; a live stream has none. */
 async function withLength(response: Response): Promise<Response> {
-  if (response.headers.get("content-type") === EVENT_STREAM) return response;
-  const length = (await response.bytes()).length;
-  response.headers.set("content-length", String(length));
-  return response;
+  const { status, headers } = response;
+  if (headers.get("content-type") === EVENT_STREAM) return response;
+  headers.set("content-length", String((await response.bytes()).length));
+  // One whose body was read cannot be passed on.
+  return new Response(null, { status, headers });
 }
 
 /** What failed stays in the log: the answer says nothing of it. */

@@ -5,11 +5,11 @@ import { origins } from "./access/cors.ts";
 /** The environment variables of the doors, with their defaults. */
 export const config = z.object({
   PORT: port(8000),
-  HOST: z.string().min(1).default("127.0.0.1"),
+  HOST: host(),
   METRICS_PORT: port(9090),
-  METRICS_HOST: z.string().min(1).default("127.0.0.1"),
+  METRICS_HOST: host(),
   OPERATOR_TOKEN: token().optional(),
-  OPERATOR_TOKEN_FILE: z.string().min(1).optional(),
+  OPERATOR_TOKEN_FILE: z.string().min(1, "expected a path, found nothing").optional(),
   AUTH: z.enum(["none", "jwt"]).optional(),
   CORS_ORIGINS: origins.optional(),
   TRUSTED_PROXIES: trustedProxies.optional(),
@@ -43,6 +43,10 @@ function rateLimit() {
     const [requests = 0, seconds = 0] = text.split("/").map(Number);
     return { requests, seconds };
   });
+}
+
+function host() {
+  return z.string().min(1, "expected an address of this machine, like 127.0.0.1, found nothing").default("127.0.0.1");
 }
 
 function port(fallback: number) {

@@ -81,7 +81,7 @@ export default definePlugin({
     };
     const branch = supervision.branch("http");
     const { publicGates, operatorGates } = createGates(kernel, { config, token });
-    const cors = config.CORS_ORIGINS && allowOrigins(config.CORS_ORIGINS);
+    const cors = config.CORS_ORIGINS && allowOrigins(config.CORS_ORIGINS, { kernel, gate: publicGates.document });
     const publicApp = createPublicApp(kernel, { gates: publicGates, cors });
     const operatorApp = createOperatorApp(kernel, { gates: operatorGates, assets, operations });
     const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, branch, signal });

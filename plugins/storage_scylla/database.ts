@@ -16,14 +16,14 @@ export const databaseConfig = z.object({
   SCYLLA_NODES: z.string().transform(parseNodes),
   SCYLLA_KEYSPACE: z.string().default("annals").transform(checked(nameOfKeyspace)),
   /** The home data centre: all copies of the service stand in it. */
-  SCYLLA_DC: z.string().min(1).default("datacenter1"),
+  SCYLLA_DC: z.string().min(1, "expected a data centre's name, found nothing").default("datacenter1"),
   /** Only for a keyspace that is not there yet. */
   SCYLLA_REPLICATION: z.string().transform(checked(parseReplication)).optional(),
   SCYLLA_USERNAME: z.string().optional(),
   SCYLLA_PASSWORD: z.string().optional(),
   SCYLLA_TLS: z.enum(["on", "off"]).default("off"),
   /** A file with the certificates to trust, in PEM; left out: those that the system trusts. */
-  SCYLLA_CA_FILE: z.string().min(1).optional(),
+  SCYLLA_CA_FILE: z.string().min(1, "expected a path, found nothing").optional(),
   /** Whether the server's log of changes is read, too, so that it tells at once: by itself, where there is one. */
   CHANGE_SOURCE: z.enum(CHANGE_SOURCES).optional(),
 });

@@ -35,7 +35,7 @@ function storageOf(user: User) {
       streamList: streamListRef,
     },
     requires: { log: logRef, runtime: runtimeRef, supervision: supervisionRef },
-    config: z.object({ DATA_DIR: z.string().min(1).default("./data") }),
+    config: z.object({ DATA_DIR: z.string().min(1, "expected a directory, found nothing").default("./data") }),
     async start({ services: { supervision, ...services }, config }) {
       const branch = supervision.branch("storage_sqlite");
       const storage = await openStorage(config.DATA_DIR, { ...services, branch, user });

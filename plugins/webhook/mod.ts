@@ -11,7 +11,9 @@ export default definePlugin({
   provides: { handlers: handlerRef },
   requires: { runtime: runtimeRef },
   config: z.object({
-    WEBHOOK_URL: z.url({ protocol: /^https?$/ }).transform((text) => new URL(text)).optional(),
+    WEBHOOK_URL: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }).transform((text) =>
+      new URL(text)
+    ).optional(),
     /** Host names, with commas between them, that the URL may name. */
     WEBHOOK_ALLOWED_HOSTS: z.string().default("").transform((text) => text.split(",").map((host) => host.trim())),
     /** Of at least 16 characters; signs what is sent. */

@@ -119,6 +119,31 @@ describe("startApp", () => {
     assertEquals(error.message.includes("s3cret"), false);
   });
 
+  it("names a bad URL without what it holds of secrets", async () => {
+    const strictOne = definePlugin({
+      name: "strict_one",
+      provides: {},
+      requires: {},
+      config: z.object({ A_URL: z.enum(["none"]) }),
+      start: () => Promise.resolve({ services: {} }),
+    });
+    const cases: [url: string, shown: string][] = [
+      ["https://user:s3cret@a.test/path", '"https:(hidden)@a.test/path"'],
+      ["https://:s3cret@a.test", '"https:(hidden)@a.test"'],
+      ["https:user:s3cret@a.test", '"https:(hidden)@a.test"'],
+      ["ftp://u:s/3?c#r@s3cret@a.test:1", '"ftp:(hidden)@a.test:1"'],
+      ["https://a.test/?api_key=s3cret#s3cret", '"https://a.test/?(hidden)"'],
+      ["one:9092,two:9092", '"one:9092,two:9092"'],
+      ["what?", '"what?"'],
+    ];
+    for (const [url, shown] of cases) {
+      const starting = () => startApp({ plugins: [strictOne], environment: { A_URL: url }, runtime });
+      const { message } = await assertRejects(starting, StartError);
+      assertStringIncludes(message, `A_URL=${shown} (strict_one)`);
+      assertEquals(message.includes("s3cret"), false, message);
+    }
+  });
+
   it("stops what had started when a later plugin fails", async () => {
     const journal: string[] = [];
     const fails = plugin("fails", {

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { CommandOutcome } from "../../core/engine/command_bus.ts";
 import { type AppendOutcome, type EventStore, Unavailable } from "../../core/ports/event_store.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
-import { counter } from "./counter.ts";
+import { counter, counterWith, NO_ANSWERS } from "./counter.ts";
 import { ANONYMOUS, metricOf, openRig, type Rig } from "./rig.ts";
 
 const open = () => openRig({ modules: [counter], streamer: false });
@@ -158,6 +158,14 @@ describe("CommandBus", () => {
     assertEquals((await count(rig, 5, { principal })).is, "done");
     assertEquals((await count(rig, -100, { principal })).is, "forbidden");
     assertEquals((await count(rig, 1, { principal, precondition: "missing" })).is, "forbidden");
+  });
+
+  it("lets nobody in by an allow that gives anything but true, as types are not checked", async () => {
+    for (const given of NO_ANSWERS) {
+      const allow = (() => given) as unknown as () => boolean;
+      await using rig = await openRig({ modules: [counterWith({ allow })], streamer: false });
+      assertEquals((await count(rig, 1)).is, "forbidden", String(given));
+    }
   });
 
   it("refuses more than 100 events of one command, and splits neighbours that are more together", async () => {

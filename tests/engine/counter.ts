@@ -88,3 +88,6 @@ export const counter = defineModule({
 export function counterWith(change: Partial<Module>): Module {
   return { ...counter, ...change };
 }
+
+/** What a rule gives that has forgotten to answer, or to wait. */
+export const NO_ANSWERS: readonly unknown[] = [undefined, null, 1, "true", Promise.resolve(true), {}];

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
 import type { Module } from "annals";
-import { counter, counterWith } from "./counter.ts";
+import { counter, counterWith, NO_ANSWERS } from "./counter.ts";
 import { ANONYMOUS, openRig, type Rig } from "./rig.ts";
 
 const principal = ANONYMOUS;
@@ -84,6 +84,14 @@ describe("Queries", () => {
     const view = viewOf(rig);
     assertEquals(await rig.queries.document(view, { principal: guest, key: "x" }), { is: "forbidden" });
     assertEquals(await rig.queries.find(view, { principal: guest, find: { limit: 1 } }), { is: "forbidden" });
+  });
+
+  it("lets nobody read by an allowRead that gives anything but true, as types are not checked", async () => {
+    for (const given of NO_ANSWERS) {
+      const allowRead = (() => given) as unknown as () => boolean;
+      await using rig = await openRig({ modules: [counterWith({ allowRead })], streamer: false });
+      assertEquals(await rig.queries.state(served(rig), { principal, id: "a" }), { is: "forbidden" }, String(given));
+    }
   });
 
   it("tells by a write to be shown nothing of what its module's allowRead refuses", async () => {

@@ -74,6 +74,16 @@ describe("createRegistry", () => {
     refuse([counter(wrong)], 'its publish is {"Counted":true}, expected a function');
   });
 
+  it("refuses an allow or allowRead that cannot answer at once", () => {
+    createRegistry([found(counter({ allow: () => true, allowRead: ({ sub }) => sub === "alice" }))]);
+    const wrong = (change: Record<string, unknown>) => counter(change as Partial<Module>);
+    refuse(
+      [wrong({ allow: async () => await true })],
+      "its allow is AsyncFunction, expected a function that gives true",
+    );
+    refuse([wrong({ allowRead: false })], "its allowRead is false, expected a function that gives true or false");
+  });
+
   it("refuses schemas of what is kept that JSON cannot keep", () => {
     const dated = z.strictObject({ at: z.date() });
     refuse([counter({ events: { Counted: dated } })], "Counted cannot be kept as JSON");

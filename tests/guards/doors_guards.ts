@@ -4,6 +4,8 @@ const MATRIX = "tests/http/authorisation_test.ts";
 const TOKENS = "tests/http/authentication_test.ts";
 const ACCESS = "tests/http/access_test.ts";
 const VERIFIER = "plugins/auth_jwt/verifier_test.ts";
+const BUS = "tests/engine/command_bus_test.ts";
+const QUERIES = "tests/engine/queries_test.ts";
 const KEY_SET = "plugins/auth_jwt/key_set_test.ts";
 
 /** What keeps the promises of the doors. */
@@ -35,6 +37,20 @@ export const doorsGuards: readonly Guard[] = [
     find: "expected === undefined ? behind(unlimitedData) : operation",
     replace: "operation",
     test: MATRIX,
+  },
+  {
+    promise: "of what a module's allow gives only true lets a command through",
+    file: "core/engine/decide.ts",
+    find: "draft.state) !== true)",
+    replace: "draft.state) === false)",
+    test: BUS,
+  },
+  {
+    promise: "of what a module's allowRead gives only true lets somebody read",
+    file: "core/engine/queries.ts",
+    find: "module.allowRead(principal, read) === true;",
+    replace: "module.allowRead(principal, read) !== false;",
+    test: QUERIES,
   },
   {
     promise: "exp is demanded",
@@ -94,12 +110,27 @@ export const doorsGuards: readonly Guard[] = [
     test: KEY_SET,
   },
   {
-    promise: "a key set's secret is no key",
+    promise: "a key set's secret, or a key that checks nothing, is no key",
     file: "plugins/auth_jwt/fetch_keys.ts",
-    find: "PUBLIC_KINDS.includes(kty) && ",
-    replace: "",
+    find: "  } catch {\n    return false;",
+    replace: "  } catch {\n    return true;",
     test: TOKENS,
     case: "whose keys cannot be had",
+  },
+  {
+    promise: "a key set's weak key is no key",
+    file: "plugins/auth_jwt/fetch_keys.ts",
+    find: "algorithms.length > 0 && ",
+    replace: "",
+    test: TOKENS,
+    case: "keeps the keys it has",
+  },
+  {
+    promise: "the start tells no password of a URL",
+    file: "core/engine/configuration.ts",
+    find: '.replace(USER_INFO, ":(hidden)@")',
+    replace: "",
+    test: "tests/engine/app_test.ts",
   },
   {
     promise: "a public key is no secret",
@@ -120,6 +151,48 @@ export const doorsGuards: readonly Guard[] = [
     file: "plugins/http/access/public_gates.ts",
     find: "return overRate(addresses, addressOf(context)) ?? unauthenticated(found.reason);",
     replace: "return unauthenticated(found.reason);",
+    test: ACCESS,
+  },
+  {
+    promise: "the limit of all together is not spent by requests that are refused",
+    file: "plugins/http/access/public_gates.ts",
+    find: "if (traffic.unanswered <= requestLimit) return refuseSpent(everybody, EVERYBODY);",
+    replace: "if (traffic.unanswered <= requestLimit) return overRate(everybody, EVERYBODY);",
+    test: ACCESS,
+  },
+  {
+    promise: "who shows a token counts against the limit of all together",
+    file: "plugins/http/access/public_gates.ts",
+    find: "overRate(subjects, principal.sub) ?? overRate(everybody, EVERYBODY) ?? ",
+    replace: "overRate(subjects, principal.sub) ?? ",
+    test: ACCESS,
+  },
+  {
+    promise: "a malformed header is no way round the gate",
+    file: "plugins/http/call.ts",
+    find: 'if (entered.is === "problem") answered = entered;',
+    replace: 'if (entered.is === "problem" && (given ?? correlationId) === correlationId) answered = entered;',
+    test: ACCESS,
+  },
+  {
+    promise: "a HEAD is answered to pages of other origins, too",
+    file: "plugins/http/call.ts",
+    find: "return new Response(null, { status, headers });",
+    replace: "return response;",
+    test: ACCESS,
+  },
+  {
+    promise: "an address with a zone is nobody's",
+    file: "plugins/http/access/client_address.ts",
+    find: 'address.includes("%") ? 0 : isIP(address)',
+    replace: "isIP(address)",
+    test: ACCESS,
+  },
+  {
+    promise: "a browser's question beforehand is no way round the gate",
+    file: "plugins/http/access/cors.ts",
+    find: "? preflight(context) : next();",
+    replace: "? allow(context, next) : next();",
     test: ACCESS,
   },
   {
@@ -176,6 +249,20 @@ export const doorsGuards: readonly Guard[] = [
     file: "plugins/http/access/operator_gates.ts",
     find: "isOnLoopback && !isLoopback(asked.hostname)",
     replace: "isOnLoopback && asked.hostname === ''",
+    test: ACCESS,
+  },
+  {
+    promise: "the public door without AUTH is not reached by a name that points here",
+    file: "plugins/http/access/gates.ts",
+    find: "AUTH === undefined ? onThisMachine(publicGates) : publicGates",
+    replace: "publicGates",
+    test: ACCESS,
+  },
+  {
+    promise: "a name that was this machine's makes no other one so",
+    file: "plugins/http/access/public_gates.ts",
+    find: "if (origin !== known) {",
+    replace: 'if (known === "") {',
     test: ACCESS,
   },
   {

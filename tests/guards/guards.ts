@@ -43,8 +43,8 @@ export const guards: readonly Guard[] = [
   {
     promise: "a replay comes before the precondition, and both after authorisation",
     file: "core/engine/decide.ts",
-    find: 'if (module.allow?.(principal, command, draft.state) === false) return { is: "forbidden" };',
-    replace: "",
+    find: 'draft.state) !== true) return { is: "forbidden" };',
+    replace: "draft.state) !== true) {}",
     test: BUS,
   },
   {

@@ -96,8 +96,8 @@ export const kafkaGuards: readonly Guard[] = [
   {
     promise: "a bad value of a secret is not shown",
     file: "core/engine/configuration.ts",
-    find: "return value !== undefined && /PASSWORD|SECRET|TOKEN/.test(name) ?",
-    replace: "return value === null ?",
+    find: "if (value !== undefined && /PASSWORD|SECRET|TOKEN/.test(name)) return",
+    replace: "if (value === null) return",
     test: "tests/engine/app_test.ts",
   },
   {

@@ -39,15 +39,15 @@ export const limitsGuards: readonly Guard[] = [
   {
     promise: "forged tokens are not checked without end",
     file: "plugins/http/access/public_gates.ts",
-    find: "authenticator.known(token) ?? refuseSpent(context) ?? ",
-    replace: "authenticator.known(token) ?? ",
+    find: "authenticator.known(token) ?? (addresses && refuseSpent(addresses, addressOf(context))) ??",
+    replace: "authenticator.known(token) ??",
     test: GATES,
   },
   {
     promise: "who is known is not held by what others at the address sent",
     file: "plugins/http/access/public_gates.ts",
-    find: "authenticator.known(token) ?? refuseSpent(context) ?? ",
-    replace: "refuseSpent(context) ?? ",
+    find: "authenticator.known(token) ?? (addresses && refuseSpent(addresses, addressOf(context))) ??",
+    replace: "(addresses && refuseSpent(addresses, addressOf(context))) ??",
     test: GATES,
   },
   {

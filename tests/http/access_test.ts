@@ -21,6 +21,34 @@ describe("a rate limit", () => {
     assertEquals(await status(bob), 404);
   });
 
+  it("of all together is not spent by whom their own limit refuses", async () => {
+    const environment = { RATE_LIMIT: "2/600", RATE_LIMIT_GLOBAL: "4/600", TRUSTED_PROXIES: "127.0.0.1" };
+    for (const path of ["/accounts/a", "/nothing"]) {
+      await using service = await openService({ environment });
+      const ask = async (client: string) =>
+        (await service.send(path, { headers: { "x-forwarded-for": client } })).status;
+      assertEquals(await inTurn(Array(5).fill("6.6.6.6"), ask), [404, 404, 429, 429, 429], path);
+      assertEquals(await inTurn(["7.7.7.7", "7.7.7.7", "8.8.8.8"], ask), [404, 404, 429], path);
+    }
+  });
+
+  it("of all together is not spent without a token that is taken", async () => {
+    const key = signingKey("one");
+    await using issuer = new Issuer([key]);
+    await using service = await openService({ environment: { ...issuer.environment, RATE_LIMIT_GLOBAL: "2/600" } });
+    const status = async (headers: Record<string, string>) => (await service.send("/accounts/a", { headers })).status;
+    assertEquals(await inTurn([{}, {}, {}, bearer("x"), bearer("y"), bearer("z")], status), Array(6).fill(401));
+    const token = bearer(await tokenOf(key));
+    assertEquals(await inTurn([token, token, token, {}], status), [404, 404, 429, 429]);
+  });
+
+  it("counts a request whose X-Correlation-Id is malformed, too", async () => {
+    await using service = await openService({ environment: { RATE_LIMIT: "2/600" } });
+    const status = async (id: string) =>
+      (await service.send("/accounts/a", { headers: { "x-correlation-id": id } })).status;
+    assertEquals(await inTurn(["x", "y", "z"], status), [400, 400, 429]);
+  });
+
   it("of all together holds whoever asks, and never for health or operators", async () => {
     await using service = await openService({
       environment: { RATE_LIMIT_GLOBAL: "2/60", TRUSTED_PROXIES: "127.0.0.1" },
@@ -47,6 +75,7 @@ describe("a rate limit", () => {
       ["127.0.0.1,::1", "2001:db8:0:1::1", "2001:db8:0:2::1", false],
       ["127.0.0.1,::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", true],
       ["127.0.0.1", "::ffff:1.1.1.1", "::ffff:1.1.1.2", false],
+      ["127.0.0.1", "fe80::1%1:1:1:1:1:1:1:1:1", "fe80::2%eth0", true],
     ];
     for (const [trusted, forwarded, other, isSame] of cases) {
       const trusting = trusted === undefined ? {} : { TRUSTED_PROXIES: trusted };
@@ -99,15 +128,39 @@ describe("requests under way", () => {
   });
 });
 
+describe("the public door", () => {
+  const OTHERS = ["rebound.test:80", "127.0.0.1.rebound.test", "localhost.rebound.test", "10.0.0.1", "x", "a b"];
+
+  it("is reached by no name that is not this machine's while nothing says whom to let in", async () => {
+    await using service = await openService({ environment: { CORS_ORIGINS: "https://shop.example" } });
+    const own = new URL(service.url).host;
+    const names = [own, "localhost", `localhost:${own.split(":")[1]}`, "127.0.0.1", "[::1]:8000"];
+    for (const host of names) {
+      assertEquals(await statusOf(service.url, "/accounts/a", { host, origin: "https://shop.example" }), 404, host);
+      for (const path of ["/accounts/a", "/views/account_balances", "/docs", "/nothing"]) {
+        for (const other of OTHERS) assertEquals(await statusOf(service.url, path, { host: other }), 403, other);
+      }
+    }
+    const asking = { "access-control-request-method": "POST", host: "x" };
+    assertEquals(await statusOf(service.url, "/accounts/a", { ...asking, host: own }, "OPTIONS"), 204);
+    assertEquals(await statusOf(service.url, "/accounts/a", asking, "OPTIONS"), 403);
+    assertEquals(await statusOf(service.url, "/livez", { host: "x" }), 200);
+  });
+
+  it("is reached by every name once something says so", async () => {
+    await using service = await openService({ environment: { AUTH: "none" } });
+    for (const host of ["rebound.test", "localhost"]) {
+      assertEquals(await statusOf(service.url, "/accounts/a", { host }), 404);
+    }
+  });
+});
+
 describe("the operator's door", () => {
   it("answers no page of another origin, and by no name that is not this machine's", async () => {
     await using service = await openService();
     const { host } = new URL(service.operatorUrl);
-    const ask = async (path: string, headers: Record<string, string>) => {
-      const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-      const answer = await sendRaw(service.operatorUrl, `GET ${path} HTTP/1.1\r\n${lines}\r\n`);
-      return Number(answer.split(" ")[1]);
-    };
+    const ask = (path: string, headers: Record<string, string>) =>
+      statusOf(service.operatorUrl, path, { host, ...headers });
     const port = host.split(":")[1];
     for (const path of ["/metrics", "/readyz", "/livez", "/openapi.json", "/views/account_balances"]) {
       assertEquals(await ask(path, {}), 200);
@@ -185,11 +238,25 @@ describe("pages of other origins", () => {
     assertEquals([created.status, created.headers.get("access-control-allow-origin")], [201, origin]);
     assertStringIncludes(created.headers.get("access-control-expose-headers") ?? "", "Consistency-Token,ETag");
     assertStringIncludes(created.headers.get("vary") ?? "", "Origin");
+    const head = await service.send("/accounts/a", { method: "HEAD", headers: { origin } });
+    const { text } = await service.send("/accounts/a", { headers: { origin } });
+    assertEquals([head.status, head.headers.get("content-length")], [200, String(text.length)]);
+    assertEquals(head.headers.get("access-control-allow-origin"), origin);
     const refused = await service.send("/accounts/a", { headers: { origin: `${origin}.rebound.test` } });
     assertEquals(refused.headers.get("access-control-allow-origin"), null);
     const plain = await service.send("/accounts/a", { method: "OPTIONS", headers: { origin } });
     assertEquals([plain.status, plain.headers.get("allow")], [204, "GET, HEAD, POST, OPTIONS"]);
     assertEquals(allowed(await service.send("/metrics", { operator: true })), []);
+  });
+
+  it("are counted when a browser asks beforehand, and told nothing when they are not named", async () => {
+    const environment = { CORS_ORIGINS: origin, RATE_LIMIT: "2/600" };
+    await using service = await openService({ environment });
+    const other = { ...preflight, origin: "https://other.example" };
+    const unnamed = await service.send("/accounts/a", { method: "OPTIONS", headers: other });
+    assertEquals([unnamed.status, allowed(unnamed)], [204, []]);
+    const ask = async () => (await service.send("/accounts/a", { method: "OPTIONS", headers: preflight })).status;
+    assertEquals(await inTurn([1, 2], ask), [204, 429]);
   });
 
   it("are named as browsers write them", async () => {
@@ -203,7 +270,8 @@ describe("pages of other origins", () => {
 
 describe("every answer", () => {
   it("tells a browser what not to do, and nobody what it runs on", async () => {
-    await using service = await openService();
+    const origin = "https://shop.example";
+    await using service = await openService({ environment: { CORS_ORIGINS: origin } });
     const sendings: [path: string, sending?: Parameters<typeof service.send>[1]][] = [
       ...["/livez", "/docs", "/docs/start.js", "/problems/not_found", "/openapi.json", "/nothing", "/accounts/a"]
         .map((path): [string] => [path]),
@@ -211,6 +279,8 @@ describe("every answer", () => {
       ["/accounts/a", { body: "{" }],
       ["/accounts/a", { method: "DELETE" }],
       ["/accounts/a", { method: "OPTIONS" }],
+      ["/accounts/a", { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST" } }],
+      ["/accounts/a", { method: "GET", headers: { origin } }],
       ["/accounts/a", { method: "GET", headers: { "if-none-match": "*" } }],
       ["/openapi.json", { method: "GET", headers: { "if-none-match": "*" } }],
       ["/topics/account-events", { method: "HEAD" }],
@@ -222,12 +292,19 @@ describe("every answer", () => {
       const names = ["x-content-type-options", "x-frame-options", "cross-origin-resource-policy", "referrer-policy"];
       const said = names.map((name) => headers.get(name));
       assertEquals(said, ["nosniff", "DENY", "same-origin", "no-referrer"], path);
+      assertMatch(headers.get("x-correlation-id") ?? "", /^[0-9a-f-]{36}$/, path);
       assertEquals([headers.get("server"), headers.get("x-powered-by")], [null, null], path);
       const isPage = headers.get("content-type")?.startsWith("text/html") ?? false;
       if (isPage) assertStringIncludes(headers.get("content-security-policy") ?? "", "frame-ancestors 'none'");
     }
   });
 });
+
+/** With a Host as it is said, which fetch does not allow. */
+async function statusOf(url: string, path: string, headers: Record<string, string>, method = "GET"): Promise<number> {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Number((await sendRaw(url, `${method} ${path} HTTP/1.1\r\n${lines}\r\n`)).split(" ")[1]);
+}
 
 async function inTurn<T, U>(items: readonly T[], each: (item: T) => Promise<U>): Promise<U[]> {
   const found: U[] = [];
@@ -249,7 +326,8 @@ function allowed({ headers }: Answer): string[] {
 async function beginBody(url: string, { length = 99, sent = 1 } = {}): Promise<Deno.Conn> {
   const { hostname, port } = new URL(url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const head = `POST /accounts/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}`;
+  const head =
+    `POST /accounts/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}`;
   const bytes = new TextEncoder().encode(`${head}\r\n\r\n${" ".repeat(sent)}`);
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
   return connection;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { StartError } from "../../core/ports/plugin.ts";
 import { Contract, type Part } from "./contract.ts";
 import { bearer, Issuer, signingKey, tokenOf, TRUSTING } from "./issuer.ts";
@@ -79,6 +80,22 @@ describe("a service that asks for tokens", () => {
     assertEquals((await service.send("/readyz")).status, 200);
   });
 
+  it("keeps the keys it has while none of those that it is given checks anything, and says so", async () => {
+    const key = signingKey("one");
+    const headers = bearer(await tokenOf(key));
+    for (const unusable of UNUSABLE) {
+      await using issuer = new Issuer([key]);
+      await using service = await openService({ environment: { ...issuer.environment, JWKS_REFRESH_MS: "100" } });
+      issuer.fault = () => Response.json({ keys: [unusable] });
+      const before = issuer.requests;
+      while (issuer.requests < before + 2) await service.send("/livez");
+      assertEquals((await service.send("/accounts/a", { headers })).status, 404, JSON.stringify(unusable));
+      const health = await healthOf(service);
+      assertEquals(health.status, "warn");
+      assertStringIncludes(health.reason ?? "", "no public key for signatures");
+    }
+  });
+
   it("whose keys cannot be had starts, says so, takes nobody, and everybody once they can be", async () => {
     const key = signingKey("one");
     for (const [why, fault] of FAULTS) {
@@ -148,10 +165,27 @@ describe("the start of a service that asks for tokens", () => {
   });
 });
 
-const FAULTS: readonly [why: string, fault: () => Response][] = [
+const jwkOf = (key: KeyObject) => key.export({ format: "jwk" });
+const rsa = (modulusLength: number) => generateKeyPairSync("rsa", { modulusLength });
+
+/** Keys that check no signature of a token, though each is some JSON Web Key or looks like one. */
+const UNUSABLE: readonly Record<string, unknown>[] = [
+  { kty: "oct", k: "c2VjcmV0" },
+  { kty: "RSA", use: "sig", alg: "RS256" },
+  { kty: "RSA", use: "sig", alg: "RS256", n: "AQAB", e: "AQAB" },
+  { kty: "EC", crv: "P-256", x: "AQAB", y: "AQAB" },
+  { kty: "OKP", crv: "Ed25519", x: 1 },
+  jwkOf(rsa(1024).publicKey),
+  { ...jwkOf(rsa(2048).publicKey), use: "enc" },
+  { ...jwkOf(rsa(2048).publicKey), alg: "RSA-OAEP-256" },
+  jwkOf(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey),
+  jwkOf(generateKeyPairSync("x25519").publicKey),
+];
+
+const FAULTS: readonly (readonly [why: string, fault: () => Response])[] = [
   ["the answer was 404", () => new Response("no", { status: 404 })],
   ["no JSON Web Key Set", () => new Response("{")],
-  ["no public key for signatures", () => Response.json({ keys: [{ kty: "oct", k: "c2VjcmV0" }] })],
+  ...UNUSABLE.map((key) => ["no public key for signatures", () => Response.json({ keys: [key] })] as const),
   ["more than 262144 bytes", () => new Response(" ".repeat(262_145))],
   ["redirect", () => Response.redirect("http://127.0.0.1/")],
 ];

@@ -93,7 +93,7 @@ describe("a body over HTTP", () => {
     assertEquals(created.body.detail, "Expected one of OpenAccount");
   });
 
-  const head = "POST /accounts/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  const head = "POST /accounts/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
   for (
     const [name, rest] of [
       ["shorter than its Content-Length", `Content-Length: 99\r\n\r\n{"type":`],

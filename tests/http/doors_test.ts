@@ -16,7 +16,7 @@ describe("the doors", () => {
   afterAll(() => service.app.stop());
 
   it("answer HEAD like GET, without the body", async () => {
-    const head = await sendRaw(service.url, "HEAD /accounts/acc-001 HTTP/1.1\r\nHost: x\r\n\r\n");
+    const head = await sendRaw(service.url, "HEAD /accounts/acc-001 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const { headers, text } = await service.send("/accounts/acc-001");
     assert(head.startsWith("HTTP/1.1 200 ") && head.endsWith("\r\n\r\n"), head);
     assertStringIncludes(head, `etag: ${headers.get("etag")}\r\n`);
@@ -59,7 +59,7 @@ describe("the doors", () => {
     ) {
       assertProblem(await service.send(path), 404, "not_found");
     }
-    const raw = await sendRaw(service.url, "GET /../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", "}");
+    const raw = await sendRaw(service.url, "GET /../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", "}");
     assertMatch(raw, /^HTTP\/1\.1 404 /);
   });
 
@@ -100,7 +100,7 @@ describe("the doors", () => {
   });
 
   it("have one that needs no socket", async () => {
-    const response = await service.app.service(httpRef).fetch(new Request("http://annals/accounts/acc-001"));
+    const response = await service.app.service(httpRef).fetch(new Request("http://localhost/accounts/acc-001"));
     assertEquals([response.status, (await response.json()).owner], [200, "Alice"]);
   });
 });
@@ -174,7 +174,8 @@ describe("the stop of the doors", () => {
     const service = await openService();
     const { hostname, port } = new URL(service.url);
     using connection = await Deno.connect({ hostname, port: Number(port) });
-    const head = "POST /accounts/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    const head =
+      "POST /accounts/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
     await connection.write(new TextEncoder().encode(head));
     assertEquals((await service.send("/livez")).status, 200);
     const startedMs = performance.now();

@@ -53,9 +53,12 @@ const HEADER_VALUES = [
   ...["WyJhY2NvdW50IiwiYWNjLTAwMSIsMV0", "W10", "e30", "text/event-stream", "text/event-stream;q=0", "*/*", "a/b;;,,"],
   ...["gzip", "application/json", "application/json;charset=utf-16", "text/plain", "Bearer x", "Bearer", "Basic eDp4"],
   ...["0193b5a0-7c1e-7000-8000-000000000001", "00-0193b5a07c1e700080000000000000001-0193b5a07c1e7000-01", "10.0.0.1"],
+  ...["fe80::1%1:1:1:1:1:1:1:1:1", "::ffff:1.1.1.1, 2001:db8::1", "1::,", "https://shop.example", "null", "POST"],
   "x".repeat(1_000),
 ];
 const HEADER_NAMES = [
+  "access-control-request-method",
+  "access-control-request-headers",
   ...["if-match", "if-none-match", "idempotency-key", "consistency-token", "prefer", "x-correlation-id", "traceparent"],
   ...["last-event-id", "accept", "content-type", "content-encoding", "authorization", "x-forwarded-for", "origin", "x"],
 ];

@@ -102,7 +102,7 @@ describe("a reader that goes away", () => {
     for (const path of [ACCOUNT, TOPIC]) {
       for (const bytes of [300, 700, 5_000, 100_000]) {
         using connection = await Deno.connect({ hostname, port: Number(port) });
-        const request = `GET ${path}?from=beginning HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`;
+        const request = `GET ${path}?from=beginning HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`;
         await connection.write(new TextEncoder().encode(request));
         for (let read = 0; read < bytes;) read += await connection.read(new Uint8Array(bytes - read)) ?? bytes;
       }
@@ -167,7 +167,7 @@ function assertInSequence(numbers: readonly number[]): void {
 
 /** A stream without a socket, in which nothing is read ahead. */
 async function openInProcess({ app }: Service, path: string) {
-  const request = new Request(`http://x${path}`, { headers: { accept: "text/event-stream" } });
+  const request = new Request(`http://localhost${path}`, { headers: { accept: "text/event-stream" } });
   const response = await app.service(httpRef).fetch(request);
   assertEquals(response.status, 200);
   const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();

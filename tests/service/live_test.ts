@@ -85,7 +85,7 @@ describe("a stop with live streams open", () => {
     assertStatus(await service.post("/accounts/acc-0", { ...OPEN, owner }), 201);
     const { hostname, port } = new URL(service.url);
     using silent = await Deno.connect({ hostname, port: Number(port) });
-    await silent.write(new TextEncoder().encode(`GET ${TOPIC}?from=beginning HTTP/1.1\r\nhost: a\r\n\r\n`));
+    await silent.write(new TextEncoder().encode(`GET ${TOPIC}?from=beginning HTTP/1.1\r\nhost: localhost\r\n\r\n`));
     const paths = Array.from({ length: 20 }, (_, at) => at % 2 ? TOPIC : "/accounts/acc-0/events");
     const readers = await Promise.all(paths.map((path) => SseReader.open(service.url + path)));
     const ends = Promise.all(readers.map((reader) => reader.next()));

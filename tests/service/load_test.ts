@@ -6,7 +6,7 @@ import { type Answer, header, type Service, startService, temporaryDirectory } f
 
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
 const DEPOSIT = { type: "Deposit", amount: 1 };
-const HEAD = "POST /accounts/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+const HEAD = "POST /accounts/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 const CROWD = 1_000;
 /** Of a service under load, above what it had before: most of it is garbage, and connections that hold a large body. */
 const GROWTH_MEGABYTES = 256;

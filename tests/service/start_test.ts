@@ -30,9 +30,16 @@ describe("start is refused in one clear line", () => {
       LOG_LEVEL: "loud",
       LIVE_CACHE_BYTES: "-1",
       AUTH: "maybe",
+      HOST: "",
+      METRICS_HOST: "",
+      JWKS_REFRESH_MS: "a",
+      JWT_ISSUER: "",
+      WEBHOOK_URL: "ftp://hook.test/",
     };
     const exit = await runService({ directory: directory.path, environment });
     assertRefused(exit, 1, ...Object.entries(environment).map(([name, value]) => `${name}="${value}"`));
+    const raw = /Too small|received|Invalid URL/.exec(exit.stderr)?.[0];
+    assertEquals(raw, undefined, "expected the words of the variable, found a library's");
     assertEquals(await names(directory.path), [], "nothing begun with a bad environment");
   });
 

@@ -154,7 +154,8 @@ async function send(connection: Deno.TcpConn, text: string): Promise<void> {
 
 /** A command whose body stays behind; it is being read once the service asks for it. */
 async function beginCommand(connection: Deno.TcpConn): Promise<void> {
-  const headers = "host: a\r\ncontent-type: application/json\r\ncontent-length: 1000\r\nexpect: 100-continue\r\n";
+  const headers =
+    "host: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\nexpect: 100-continue\r\n";
   await send(connection, `POST /accounts/acc-001 HTTP/1.1\r\n${headers}\r\n`);
   const answer = new Uint8Array(4096);
   const length = await connection.read(answer);

@@ -61,7 +61,8 @@ function networkOf(address: string): string {
   return [...head, ...zeros, ...tail].slice(0, GROUPS / 2).map((group) => parseInt(group, 16).toString(16)).join(":");
 }
 
+/** One with a zone (`fe80::1%eth0`) names a link of whoever wrote it, and nobody here. */
 function familyOf(address: string): "ipv4" | "ipv6" | undefined {
-  const version = isIP(address);
+  const version = address.includes("%") ? 0 : isIP(address);
   return version === 0 ? undefined : version === 4 ? "ipv4" : "ipv6";
 }
