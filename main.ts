@@ -9,7 +9,8 @@ import brokerLocal from "./plugins/broker_local/mod.ts";
 import cdcStreamer from "./plugins/cdc_streamer/mod.ts";
 import handlers from "./plugins/handlers/mod.ts";
 import health from "./plugins/health/mod.ts";
-import http, { type Http, httpRef } from "./plugins/http/mod.ts";
+import http, { httpRef } from "./plugins/http/mod.ts";
+import { welcome } from "./plugins/http/welcome.ts";
 import logging from "./plugins/logging/mod.ts";
 import metrics from "./plugins/metrics/mod.ts";
 import operations from "./plugins/operations/mod.ts";
@@ -53,17 +54,4 @@ async function dataPlugins(environment: Environment): Promise<readonly Plugin[]>
   const storage = nodes === undefined ? storageSqlite : (await import("./plugins/storage_scylla/mod.ts")).default;
   if (brokers === undefined) return nodes === undefined ? [storage, brokerLocal] : [storage];
   return [storage, (await import("./plugins/broker_kafka/mod.ts")).default, publisher];
-}
-
-function welcome({ publicUrl, operatorUrl }: Http): string {
-  return `
-Annals is ready.
-  service    ${publicUrl}
-  operators  ${operatorUrl}/metrics
-
-Try it:
-  curl -X POST ${publicUrl}/accounts/acc-001 -H 'Content-Type: application/json' \\
-    -d '{"type":"OpenAccount","owner":"Alice","initial_balance":1000.0}'
-  curl ${publicUrl}/accounts/acc-001
-`;
 }
