@@ -14,12 +14,14 @@ import { runTogether } from "./run_together.ts";
 
 /**
  * Takes each guard away, one at a time in a copy of the sources, and expects its test to fail: a promise whose guard
- * can go unnoticed is not tested. Without options those whose test needs nothing; with `--cluster` those whose test
- * needs servers, on a Cassandra and a Kafka of this run; with `--scylla=IP:PORT` and `--kafka=IP:PORT` the same on
- * those. `--only=TEXT` takes the
- * guards whose promise, file or test has the text, and `--show` shows how their tests fail.
+ * can go unnoticed is not tested. Without options those whose test needs nothing, in several copies side by side; with
+ * `--cluster` those whose test needs servers, on a Cassandra and a Kafka of this run; with `--scylla=IP:PORT` and
+ * `--kafka=IP:PORT` the same on those. `--only=TEXT` takes the guards whose promise, file or test has the text, and
+ * `--show` shows how their tests fail.
  */
 const HANGS_AFTER_MS = 60_000;
+/** Tests that hang only wait; those that need servers would disturb each other's. */
+const COPIES = 3;
 const NEEDS_SERVER = /_cluster_test\.ts$/;
 const CASES = '"@std/testing/bdd": "./tests/std/testing/bdd.ts"';
 const CHOSEN_CASES = '"@std/testing/bdd": "./tests/guards/chosen_cases.ts"';
@@ -49,26 +51,39 @@ Deno.exit(await areNoticed(chosen) ? 0 : 1);
 
 async function areNoticed(chosen: readonly Guard[]): Promise<boolean> {
   await using server = onServer ? await openServer() : undefined;
-  const copy = await Deno.makeTempDir({ prefix: "annals-guards-" });
-  try {
-    await copySources(".", copy);
-    const places = await edit(`${copy}/deno.json`, CASES, CHOSEN_CASES);
-    if (places !== 1) throw new Error(`expected ${CASES} once in deno.json, found it ${places} times`);
-    let noticed = 0;
-    for (const guard of chosen) {
+  const waiting = [...chosen];
+  let noticed = 0;
+  const take = async () => {
+    await using copy = await copyOfSources();
+    for (let guard = waiting.shift(); guard !== undefined; guard = waiting.shift()) {
       const began = performance.now();
-      const fault = await faultOf(guard, { root: copy, server });
-      if (stopping.signal.aborted) return false;
+      const fault = await faultOf(guard, { root: copy.path, server });
+      if (stopping.signal.aborted) return;
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       console.log(
         fault === undefined ? `guarded  ${guard.promise} (${seconds} s)` : `FAULT    ${guard.promise}: ${fault}`,
       );
       if (fault === undefined) noticed += 1;
     }
-    console.log(`${noticed} passed, ${chosen.length - noticed} failed`);
-    return noticed === chosen.length;
-  } finally {
-    await Deno.remove(copy, { recursive: true });
+  };
+  await Promise.all(Array.from({ length: onServer ? 1 : COPIES }, take));
+  if (stopping.signal.aborted) return false;
+  console.log(`${noticed} passed, ${chosen.length - noticed} failed`);
+  return noticed === chosen.length;
+}
+
+/** Where guards are taken away. */
+async function copyOfSources(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "annals-guards-" });
+  const copy = { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+  try {
+    await copySources(".", path);
+    const places = await edit(`${path}/deno.json`, CASES, CHOSEN_CASES);
+    if (places !== 1) throw new Error(`expected ${CASES} once in deno.json, found it ${places} times`);
+    return copy;
+  } catch (error) {
+    await copy[Symbol.asyncDispose]();
+    throw error;
   }
 }
 
