@@ -11,7 +11,7 @@ import type { JavaServer } from "./servers/java_server.ts";
 import { assertPublished, metric, whenPublished } from "./published.ts";
 
 /** More of them by KAFKA_ROUNDS: each takes some seconds. */
-const ROUNDS = Number(Deno.env.get("KAFKA_ROUNDS") ?? 4);
+const ROUNDS = Number(Deno.env.get("KAFKA_ROUNDS") ?? 10);
 const WRITERS = 6;
 /** Longer than a batch may take: then nobody knows what became of it. */
 const LONG_PAUSE_MS = 14_000;
