@@ -3,7 +3,7 @@ import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
 import { eventStoreRef, Unavailable } from "../../core/ports/event_store.ts";
 import { definePlugin, StartError } from "../../core/ports/plugin.ts";
-import { readModelsRef } from "../../core/ports/read_models.ts";
+import { type ReadModels, readModelsRef } from "../../core/ports/read_models.ts";
 import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { snapshotsRef } from "../../core/ports/snapshots.ts";
 import { streamListRef } from "../../core/ports/stream_list.ts";
@@ -41,13 +41,19 @@ export default definePlugin({
   async start({ services: { supervision, ...services }, config, signal }) {
     const streams = config.ROLES.includes("stream");
     const branch = supervision.branch("storage_scylla");
-    const opened = await whenThere(() => open(config, { ...services, branch, streams }), { ...services, signal });
+    const closing = new AbortController();
+    const waiting = { ...services, signal: AbortSignal.any([signal, closing.signal]) };
+    const opened = await whenThere(() => open(config, { ...services, branch, streams }), waiting);
     const { store: eventStore, source: changeSource, health, close, ...others } = opened;
-    const { readModels, snapshots, checkpoints, streamList } = others;
+    const { snapshots, checkpoints, streamList } = others;
+    const readModels = preparedInTime(others.readModels, waiting);
     return {
       services: { eventStore, changeSource, readModels, snapshots, checkpoints, streamList },
       health,
-      stop: close,
+      async stop() {
+        closing.abort();
+        await close();
+      },
     };
   },
 });
@@ -65,7 +71,7 @@ async function open(config: DatabaseConfig, options: Omit<StorageOptions, keyof 
 type Waiting = { readonly runtime: Runtime; readonly log: Log; readonly signal: AbortSignal };
 
 /** A database that does not answer yet is waited for; what an operator must mend ends the start. */
-async function whenThere(start: () => Promise<Storage>, { runtime, log, signal }: Waiting): Promise<Storage> {
+async function whenThere<T>(start: () => Promise<T>, { runtime, log, signal }: Waiting): Promise<T> {
   for (let tries = 0;; tries++) {
     try {
       return await start();
@@ -76,6 +82,11 @@ async function whenThere(start: () => Promise<Storage>, { runtime, log, signal }
       await runtime.sleep(AGAIN_MS, { signal });
     }
   }
+}
+
+/** To prepare is a part of the start, too; and no server can tell a table for a moment while another copy makes it. */
+function preparedInTime(readModels: ReadModels, waiting: Waiting): ReadModels {
+  return { ...readModels, prepare: (model) => whenThere(() => readModels.prepare(model), waiting) };
 }
 
 function isAway(error: unknown): error is Error {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { tell } from "../../tasks/demo/story.ts";
 import { Teller } from "../../tasks/demo/teller.ts";
@@ -9,6 +9,7 @@ import { moment, within } from "../service/program.ts";
 import { assertAllTrue } from "../service/replay.ts";
 import { launch, runService, seeing, type Service, startService, whenReady } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
+import { startProxy } from "./cql_proxy.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
 import { freePorts } from "./servers/ports.ts";
@@ -101,6 +102,16 @@ describe("copies of the service on one cluster store", () => {
     const service = await whenReady(program);
     assertEquals((await service.get("/readyz")).status, 200);
     service.close();
+  });
+
+  it("begin by themselves after a fault in the middle of the start", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using proxy = startProxy({ target: cassandraAddress() });
+    proxy.cutResponses({ statement: /FROM documents_account_balances_v1/, count: 1 });
+    await using copy = await startCopy(keyspace.name, { SCYLLA_NODES: proxy.address });
+    assertStringIncludes(copy.program.stderr, "The database does not answer; the service starts when it does");
+    const opened = await copy.post("/accounts/one", OPEN);
+    assertEquals((await copy.get("/views/account_balances/one", { headers: seeing(opened) })).status, 200);
   });
 
   it("refuse to start elsewhere than the keyspace's home, in one line", async () => {

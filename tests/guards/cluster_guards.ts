@@ -244,4 +244,12 @@ export const clusterGuards: readonly Guard[] = [
     test: "tests/cluster/service_cluster_test.ts",
     case: "away at the start",
   },
+  {
+    promise: "a fault in the middle of a start does not end it",
+    file: `${STORE}/mod.ts`,
+    find: "whenThere(() => readModels.prepare(model), waiting)",
+    replace: "readModels.prepare(model)",
+    test: "tests/cluster/service_cluster_test.ts",
+    case: "begin by themselves after a fault",
+  },
 ];
