@@ -102,10 +102,11 @@ export class ViewsFile {
     }
   }
 
+  /** With row ids, so that a document under a random key makes no page of other documents move. */
   #createTable(table: string): void {
     this.#db.prepare(`create table ${table} (
       key text primary key, version integer not null, document text not null
-    ) strict, without rowid`).run();
+    ) strict`).run();
   }
 
   #dropIndexes(table: string, indexes: IndexList): void {
