@@ -31,16 +31,19 @@ interface Load {
   p99: number;
 }
 
+/** Of one load. */
+export type Wanted = { readonly seconds: number; readonly connections: number };
+
 type Ticks = Map<string, { name: string; ticks: number }>;
 
 const TICK = 10_000; // microseconds in a clock tick of /proc
 
-export function measure(shape: Shape, seconds: number, interrupted: AbortSignal): Promise<Measured> {
+export function measure(shape: Shape, wanted: Wanted, interrupted: AbortSignal): Promise<Measured> {
   return withServer(shape, interrupted, async ({ url, pid, startup }) => {
     if (shape.kind === "log") await refusesConflicts(url);
-    await wrk(shape, url, 2, interrupted);
+    await wrk(shape, url, { ...wanted, seconds: 2 }, interrupted);
     const ticksBefore = await ticks(pid), before = await get<Stats>(`${url}/stats`);
-    const load = await wrk(shape, url, seconds, interrupted);
+    const load = await wrk(shape, url, wanted, interrupted);
     const atEnd = await get<Stats>(`${url}/stats`), after = await settled(url, atEnd);
     const { all = 0, ...threads } = spent(ticksBefore, await ticks(pid), load.requests);
     const group = (after.appends - before.appends) / (after.groups - before.groups) || 0;
@@ -60,9 +63,14 @@ async function get<T>(url: string): Promise<T> {
   return await (await fetch(url)).json();
 }
 
-async function wrk(shape: Shape, url: string, seconds: number, signal: AbortSignal): Promise<Load> {
+async function wrk(
+  shape: Shape,
+  url: string,
+  { seconds, connections }: Wanted,
+  signal: AbortSignal,
+): Promise<Load> {
   const path = shape.kind === "echo" ? "/echo/acc-" : "/accounts/acc-";
-  const args = ["-t1", "-c128", `-d${seconds}s`, "-s", `${here}load.lua`, url, "--", path];
+  const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", `${here}load.lua`, url, "--", path];
   const text = await output("wrk", args, signal);
   return JSON.parse(required(/RESULT (.*)/.exec(text)?.[1], "the result of wrk"));
 }

@@ -1,4 +1,5 @@
-// run.ts [--set=basic] [--rounds=3] [--seconds=5]: servers one after the other, interleaved by round, medians printed.
+// run.ts [--set=basic] [--rounds=3] [--seconds=5] [--connections=128]: servers one after the other, interleaved by
+// round, medians printed.
 import { parseArgs } from "node:util";
 import { measure, type Measured } from "./measure.ts";
 import { required } from "./required.ts";
@@ -11,10 +12,12 @@ const { values } = parseArgs({
     set: { type: "string", default: "basic" },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
+    connections: { type: "string", default: "128" },
   },
 });
 const shapes = sets[values.set];
 if (!shapes) throw new Error(`no set ${values.set}; there are ${Object.keys(sets).join(", ")}`);
+const wanted = { seconds: Number(values.seconds), connections: Number(values.connections) };
 const results = new Map<string, Measured[]>(shapes.map((shape) => [shape.name, []]));
 
 // The first signal ends server and load and takes the data folder away; a second one ends this process at once.
@@ -29,7 +32,7 @@ for (const signal of signals) Deno.addSignalListener(signal, onSignal);
 try {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const shape of shapes) {
-      const measured = await measure(shape, Number(values.seconds), stop.signal);
+      const measured = await measure(shape, wanted, stop.signal);
       required(results.get(shape.name), shape.name).push(measured);
       console.error(`${round + 1} ${shape.name.padEnd(44)} ${Math.round(measured.rate)}/s ${measured.note}`);
     }

@@ -7,6 +7,8 @@ const shape = (name: string, change: Partial<Shape>): Shape => ({ ...base, ...ch
 // The first comparison was made before the encodings were compared.
 const flat: Partial<Shape> = { encoding: "flat" };
 const simple: Partial<Shape> = { table: "text", heads: "select", checkpointPages: 4000, viewEvery: 50 };
+/** All away that a tail could come from, durability too. */
+const bare: Partial<Shape> = { events: "main", views: "none", checkpointPages: 1e9, synchronous: "OFF" };
 
 export const sets: Record<string, Shape[]> = {
   basic: [
@@ -56,6 +58,15 @@ export const sets: Record<string, Shape[]> = {
     shape("echo, body by arrayBuffer()", { kind: "echo", ids: "none", body: "buffer" }),
     shape("echo, a timer each", { kind: "echo", ids: "none", deadline: "each" }),
     shape("echo, shared deadline sweep", { kind: "echo", ids: "none", deadline: "wheel" }),
+  ],
+  tail: [
+    echo,
+    shape("C text key, select", simple),
+    shape("C, never a checkpoint", { ...simple, checkpointPages: 1e9 }),
+    shape("B, no views", { ...simple, views: "none" }),
+    shape("B, no views, never a checkpoint", { ...simple, views: "none", checkpointPages: 1e9 }),
+    shape("the same, no fsync", { ...simple, ...bare, events: "worker" }),
+    shape("the same on one thread", { ...simple, ...bare }),
   ],
   final: [
     echo,
