@@ -7,10 +7,12 @@ import { minuteOf } from "./feed/times.ts";
 import { LAYOUT, sliceOf } from "./partitions.ts";
 import type { CqlSession } from "./session.ts";
 import { type CopyOptions, type TestCluster, testCluster, type TestCopy } from "./test_feed.ts";
-import { realRuntime } from "../../tests/contract/surroundings.ts";
+import { realRuntime, within } from "../../tests/contract/surroundings.ts";
 import { until } from "../../tests/contract/surroundings.ts";
 
 const MINUTE_MS = 60_000;
+/** Far longer than it takes; what only a later look finds comes after that. */
+const SOON_MS = 8_000;
 /** And yet so patient that it shuts out no commit that nobody holds up, however busy the server is. */
 const IMPATIENT = { serialAfterMs: 100, fenceAfterMs: 3_000, lookAgainMs: [20, 50] };
 const A = sliceOf(streamOf("a"), LAYOUT.slices);
@@ -129,7 +131,7 @@ describe("the feed of storage_scylla", () => {
     await cluster.session.define("TRUNCATE outbox_messages");
     const copy = await owner(cluster);
     await using reader = await openReader(copy);
-    await soon(reader.until(9));
+    await within(reader.until(9), SOON_MS, "9 events");
     for (const id of ["a", "b", "c"]) assertEquals(reader.numbersOf(id), [1, 2, 3]);
     await until(() => copy.leases.lowWater(A, "sample_v1") !== undefined);
   });
@@ -166,9 +168,9 @@ describe("the feed of storage_scylla", () => {
       for (const id of ["b", "c"]) await appendNext(first.store, streamOf(id), sampleEvents(1));
       await setLowWater(cluster, lowWater(minuteOf(first.clock.nowMs())));
       await using after = await openReader(await owner(cluster));
-      await soon(after.until(2));
+      await within(after.until(2), SOON_MS, "2 events");
       await appendNext(first.store, streamOf("a"), sampleEvents(1));
-      await soon(after.until(3));
+      await within(after.until(3), SOON_MS, "3 events");
       assertEquals(after.told.map(placeOf).toSorted(), ["a/3", "b/3", "c/1"]);
     });
   }
@@ -185,7 +187,7 @@ describe("the feed of storage_scylla", () => {
     await cluster.session.define("TRUNCATE outbox_messages");
     await setLowWater(cluster, damages["is of long ago"](minuteOf(first.clock.nowMs())));
     await using after = await openReader(await owner(cluster));
-    await soon(after.until(2));
+    await within(after.until(2), SOON_MS, "2 events");
     assertEquals(after.told.map(placeOf).toSorted(), ["a/3", "b/1"]);
   });
 
@@ -213,7 +215,7 @@ describe("the feed of storage_scylla", () => {
     await reads.rest();
     writer.store.append(streamOf("a"), { expectedVersion: 0, events: sampleEvents(1) }).then(late.resolve, late.reject);
     assertEquals(await late.promise, "applied");
-    await soon(reader.until(2));
+    await within(reader.until(2), SOON_MS, "2 events");
     assertEquals(reader.told.map(placeOf), ["b/1", "a/1"]);
   });
 
@@ -235,7 +237,7 @@ describe("the feed of storage_scylla", () => {
     await using reader = await openReader(copy);
     const told = reader.until(4);
     await appendNext(copy.store, streamOf("a"), sampleEvents(1));
-    await soon(told).finally(gate.resolve);
+    await within(told, SOON_MS, "what it is told").finally(gate.resolve);
     assertEquals(reader.told.map(placeOf), ["a/1", "a/2", "a/3", "a/4"]);
   });
 
@@ -254,14 +256,14 @@ describe("the feed of storage_scylla", () => {
     const minute = minuteOf(writer.clock.nowMs());
     await appendNext(writer.store, streamOf("a"), sampleEvents(1));
     aheadMs = MINUTE_MS + 6_000;
-    await soon(reader.until(2));
+    await within(reader.until(2), SOON_MS, "2 events");
     aheadMs = 2 * MINUTE_MS + 6_000;
     await reads.rest();
     await appendNext(writer.store, streamOf("a"), sampleEvents(1));
     await reads.rest();
     assert((copy.leases.lowWater(A, SETTLED) ?? 0) <= minute);
     aheadMs = 13 * MINUTE_MS;
-    await soon(reader.until(3));
+    await within(reader.until(3), SOON_MS, "3 events");
     await until(() => (copy.leases.lowWater(A, SETTLED) ?? 0) > minute);
     assertEquals(reader.told.map(placeOf), ["b/1", "a/1", "a/2"]);
   });
@@ -297,7 +299,7 @@ describe("the feed of storage_scylla", () => {
     await reader.until(1);
     await reads.rest();
     for (let at = 0; at < 20; at += 1) await appendNext(copy.store, streamOf(`stream-${at}`), sampleEvents(1));
-    await soon(reader.until(21));
+    await within(reader.until(21), SOON_MS, "21 events");
   });
 });
 
@@ -328,13 +330,6 @@ function countingReads(session: CqlSession) {
       await until(() => counts.polls >= wanted);
     },
   };
-}
-
-/** Rejects when it takes too long. */
-async function soon<T>(work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error("expected it within 8 s")), 8_000);
-  return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
 
 async function setLowWater({ session, scope }: TestCluster, lowWater: Map<string, bigint>): Promise<void> {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { Client, type ClientOptions, policies } from "cassandra-driver";
-import { until } from "../contract/surroundings.ts";
-import { moment, within } from "../service/program.ts";
+import { until, within } from "../contract/surroundings.ts";
+import { moment } from "../service/program.ts";
 import { clientThrough, type CqlProxy, startProxy } from "./cql_proxy.ts";
 import { endForgottenHosts } from "./forgotten_hosts.ts";
 import { freshKeyspace, type Keyspace } from "./keyspace.ts";

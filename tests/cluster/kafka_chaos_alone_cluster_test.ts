@@ -2,13 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { chanceOf, printedSeed } from "../service/chance.ts";
 import { Journal, readHistories } from "../service/journal.ts";
-import { moment, within } from "../service/program.ts";
+import { moment } from "../service/program.ts";
 import { type Service, startService, temporaryDirectory } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { SseReader } from "../http/sse_reader.ts";
 import { startKafka } from "./kafka/kafka.ts";
 import type { JavaServer } from "./servers/java_server.ts";
 import { assertPublished, metric, whenPublished } from "./published.ts";
+import { within } from "../contract/surroundings.ts";
 
 /** More of them by KAFKA_ROUNDS: each takes some seconds. */
 const ROUNDS = Number(Deno.env.get("KAFKA_ROUNDS") ?? 10);

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
 import { Kafka, logLevel } from "kafkajs";
 import deno from "../../deno.json" with { type: "json" };
-import { moment, run, within } from "../service/program.ts";
+import { moment, run } from "../service/program.ts";
 import {
   assertStatus,
   runService,
@@ -16,6 +16,7 @@ import { startKafka } from "./kafka/kafka.ts";
 import { readTopic } from "./kafka/plain_consumer.ts";
 import { assertPublished, metric, whenPublished } from "./published.ts";
 import { freePorts } from "./servers/ports.ts";
+import { within } from "../contract/surroundings.ts";
 
 const AWAY_MS = 60_000;
 const MAX_GROWTH_BYTES = 100_000_000;

@@ -5,12 +5,11 @@ import { createTableOf, MIGRATIONS } from "../../plugins/storage_scylla/migratio
 import { LAYOUT } from "../../plugins/storage_scylla/partitions.ts";
 import type { CqlSession, Statement } from "../../plugins/storage_scylla/session.ts";
 import { openStorage } from "../../plugins/storage_scylla/storage.ts";
-import { keptLog, openBranch } from "../contract/surroundings.ts";
+import { keptLog, openBranch, within } from "../contract/surroundings.ts";
 import { openTestSession, type TestSession } from "../../plugins/storage_scylla/test_storage.ts";
 import metrics from "../../plugins/metrics/mod.ts";
 import { openReader } from "../contract/change_source.ts";
 import { appendNext, placeOf, sampleEvents, streamOf } from "../contract/samples.ts";
-import { within } from "../service/program.ts";
 import { until } from "../contract/surroundings.ts";
 
 const LONG_MS = 20 * 60_000;

@@ -5,7 +5,7 @@ import { Teller } from "../../tasks/demo/teller.ts";
 import { SseReader } from "../http/sse_reader.ts";
 import { printedSeed } from "../service/chance.ts";
 import { Journal, readHistories } from "../service/journal.ts";
-import { moment, within } from "../service/program.ts";
+import { moment } from "../service/program.ts";
 import { assertAllTrue } from "../service/replay.ts";
 import { launch, runService, seeing, type Service, startService, whenReady } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
@@ -13,6 +13,7 @@ import { startProxy } from "./cql_proxy.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
 import { freePorts } from "./servers/ports.ts";
+import { within } from "../contract/surroundings.ts";
 
 const LOAD_MS = 3_000;
 const KILLED_AT_LINE = 4;

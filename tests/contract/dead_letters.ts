@@ -244,11 +244,7 @@ function holding(open: () => Promise<DeadLetterStore>): void {
 function refusing(open: () => Promise<DeadLetterStore>): void {
   it("are neither redriven nor skipped twice while their subscription is paused, and the answer says why", async () => {
     await using store = await open();
-    const { module, broken } = brittle();
-    broken.add(13);
-    await using service = await openService({ ...store, modules: [module] });
-    await counted(service, "a", 13);
-    await until(async () => (await parkedFor(service)).length === 1);
+    await using service = await openWithOneParked(store);
     const post = (path: string, body: unknown) => service.send(path, { operator: true, body });
     const reason = { subscription: SUBSCRIPTION, reason: "a deploy", by: "ada" };
     assertEquals((await post("/operations/subscriptions/pause", reason)).status, 200);
@@ -282,11 +278,7 @@ function refusing(open: () => Promise<DeadLetterStore>): void {
 
   it("refuse what makes no sense, and change nothing", async () => {
     await using store = await open();
-    const { module, broken } = brittle();
-    broken.add(13);
-    await using service = await openService({ ...store, modules: [module] });
-    await counted(service, "a", 13);
-    await until(async () => (await parkedFor(service)).length === 1);
+    await using service = await openWithOneParked(store);
     const post = (path: string, body: unknown) => service.send(path, { operator: true, body });
     const which = { subscription: SUBSCRIPTION, aggregate_type: "counter", aggregate_id: "a", sequence_number: 1 };
     assertProblem(await post(REDRIVE, { subscription: "nobody" }), 404, "not_found");
@@ -319,6 +311,16 @@ type Listed = Answer & {
   };
 };
 type Told = Record<string, unknown> & { aggregate_id: string; sequence_number: number };
+
+/** With a view that is stopped at the first event of aggregate `a`. */
+async function openWithOneParked(store: DeadLetterStore): Promise<Service> {
+  const { module, broken } = brittle();
+  broken.add(13);
+  const service = await openService({ ...store, modules: [module] });
+  await counted(service, "a", 13);
+  await until(async () => (await parkedFor(service)).length === 1);
+  return service;
+}
 
 async function counted(service: Service, id: string, by: number): Promise<void> {
   const { status, text } = await service.send(`/counters/${id}`, { body: { type: "Count", by } });

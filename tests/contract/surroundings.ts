@@ -39,6 +39,20 @@ export async function until(holds: () => boolean | Promise<boolean>, withinMs = 
   }
 }
 
+/** The work's outcome; rejects when it takes longer. */
+export async function within<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`expected ${what} within ${ms} ms, found it still going on`)),
+    ms,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What a page of metrics shows of one name: the sum over all its labels that match. */
 export function sumOf(
   page: string,

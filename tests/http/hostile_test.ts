@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { within } from "../service/program.ts";
 import { type Hostile, hostile } from "./hostile.ts";
 import { bearer, Issuer, signingKey, tokenOf } from "./issuer.ts";
 import { usedBytes } from "./memory.ts";
 import { openService, sendRaw, type Service } from "./rig.ts";
+import { within } from "../contract/surroundings.ts";
 
 const CASES = Number(Deno.env.get("HOSTILE_CASES") ?? 10_000);
 const AT_ONCE = 50;

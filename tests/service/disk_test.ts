@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { printedSeed } from "./chance.ts";
 import { type Entry, Journal, submit } from "./journal.ts";
-import { run, within } from "./program.ts";
+import { run } from "./program.ts";
 import { assertAllTrue } from "./replay.ts";
 import {
   assertProblem,
@@ -15,6 +15,7 @@ import {
   temporaryDirectory,
 } from "./service.ts";
 import { Writers } from "./writers.ts";
+import { within } from "../contract/surroundings.ts";
 
 /** Bytes that still go onto the disk when it is filled: nothing, a part of a frame, some frames. */
 const ROOM_BYTES = [0, 2_000, 60_000];

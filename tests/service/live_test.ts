@@ -4,8 +4,9 @@ import { SseReader } from "../http/sse_reader.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { readHistories } from "./journal.ts";
 import { WanderingReader } from "./live_readers.ts";
-import { moment, within } from "./program.ts";
+import { moment } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory, whenReady } from "./service.ts";
+import { within } from "../contract/surroundings.ts";
 
 const WRITES = Number(Deno.env.get("LIVE_WRITES") ?? 20_000);
 const READERS = 50;

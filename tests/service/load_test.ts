@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { residentMegabytes } from "../../bench/process.ts";
-import { within } from "./program.ts";
 import { type Answer, header, type Service, startService, temporaryDirectory } from "./service.ts";
+import { within } from "../contract/surroundings.ts";
 
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };
 const DEPOSIT = { type: "Deposit", amount: 1 };

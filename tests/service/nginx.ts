@@ -1,5 +1,6 @@
-import { Program, run, within } from "./program.ts";
+import { Program, run } from "./program.ts";
 import { surroundings } from "./service.ts";
+import { within } from "../contract/surroundings.ts";
 
 /** An nginx with the project's own configuration, but for addresses and files, in front of a service. */
 export class Nginx implements AsyncDisposable {

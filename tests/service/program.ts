@@ -1,3 +1,5 @@
+import { within } from "../contract/surroundings.ts";
+
 /** A slow machine may take most of it to start a server in Java, or several services on an empty keyspace. */
 const PRINTED_MS = 120_000;
 
@@ -88,20 +90,6 @@ export type Exit = {
 export async function run(command: string, options: ProgramOptions): Promise<Exit> {
   await using program = new Program(command, options);
   return await within(program.exited, 30_000, `${command} ${options.args.join(" ")} to end`);
-}
-
-/** The work's outcome; rejects when it takes longer. */
-export async function within<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`expected ${what} within ${ms} ms, found it still going on`)),
-    ms,
-  );
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A moment to strike at; never a wait for something to have happened. */

@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { until } from "../contract/surroundings.ts";
+import { until, within } from "../contract/surroundings.ts";
 import { SseReader } from "../http/sse_reader.ts";
 import { findNginx, Nginx } from "./nginx.ts";
-import { within } from "./program.ts";
 import { type Service, startService, temporaryDirectory } from "./service.ts";
 
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 100 };

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import deno from "../../deno.json" with { type: "json" };
-import { type Exit, Program, within } from "./program.ts";
+import { type Exit, Program } from "./program.ts";
+import { within } from "../contract/surroundings.ts";
 
 export type Options = {
   /** Where the service keeps its files, in `store/` of it. */

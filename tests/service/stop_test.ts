@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { until } from "../contract/surroundings.ts";
+import { until, within } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
-import { type Exit, moment, momentOrEnd, within } from "./program.ts";
+import { type Exit, moment, momentOrEnd } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory } from "./service.ts";
 import { Writers } from "./writers.ts";
 

@@ -3,9 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
 import { openStorage } from "../../plugins/storage_sqlite/storage.ts";
 import { testOptions } from "../../plugins/storage_sqlite/test_storage.ts";
-import { within } from "./program.ts";
 import { startService, temporaryDirectory } from "./service.ts";
 import { runTask, startTask } from "./task.ts";
+import { within } from "../contract/surroundings.ts";
 
 /** Where nothing is asked: the brokers that a task must have been given before it looks at its store. */
 const BROKERS = { REDPANDA_BROKERS: "127.0.0.1:1" };

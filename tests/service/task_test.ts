@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type Exit, Program, run, within } from "./program.ts";
+import { type Exit, Program, run } from "./program.ts";
 import {
   assertStatus,
   launch,
@@ -10,6 +10,7 @@ import {
   temporaryDirectory,
   whenReady,
 } from "./service.ts";
+import { within } from "../contract/surroundings.ts";
 
 const ACCOUNT = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { moment, within } from "./program.ts";
+import { moment } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory, whenReady } from "./service.ts";
+import { within } from "../contract/surroundings.ts";
 
 const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 const LOOPS = { type: "Deposit", amount: 666 };

@@ -9,8 +9,8 @@ import type { TestCopy } from "../../../plugins/storage_scylla/test_feed.ts";
 import { changeSourceContract, openReader } from "../../contract/change_source.ts";
 import { appendNext, sampleEvents, streamOf } from "../../contract/samples.ts";
 import { blindTo, logClusters } from "./log_rig.ts";
-import { moment, within } from "../../service/program.ts";
-import { until } from "../../contract/surroundings.ts";
+import { moment } from "../../service/program.ts";
+import { until, within } from "../../contract/surroundings.ts";
 
 const IDS = ["a", "b", "c", "d", "e"];
 /** Announcements are read so seldom that no test waits for it. */

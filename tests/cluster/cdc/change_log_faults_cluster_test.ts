@@ -5,11 +5,10 @@ import { minuteOf } from "../../../plugins/storage_scylla/feed/times.ts";
 import { SETTLED } from "../../../plugins/storage_scylla/feed/slice_sweep.ts";
 import { LAYOUT } from "../../../plugins/storage_scylla/partitions.ts";
 import type { TestCopy } from "../../../plugins/storage_scylla/test_feed.ts";
-import { realRuntime } from "../../contract/surroundings.ts";
+import { realRuntime, within } from "../../contract/surroundings.ts";
 import { openReader } from "../../contract/change_source.ts";
 import { appendNext, placeOf, sampleEvents, streamOf } from "../../contract/samples.ts";
 import { type LogCluster, logClusters } from "./log_rig.ts";
-import { within } from "../../service/program.ts";
 
 /** And yet long enough for a machine under load to renew them in time. */
 const SHORT_LEASES = { renewEveryMs: 300, validForMs: 3_000, takeAfterMs: 3_600 };

@@ -5,7 +5,7 @@ import type { Telemetry } from "../../../core/ports/telemetry.ts";
 import { logLayoutOf } from "../../../plugins/storage_scylla/cdc/log_layout.ts";
 import { databaseConfig, openDatabase } from "../../../plugins/storage_scylla/database.ts";
 import { openStorage, type Storage } from "../../../plugins/storage_scylla/storage.ts";
-import { keptLog, openBranch, realRuntime } from "../../contract/surroundings.ts";
+import { keptLog, openBranch, realRuntime, within } from "../../contract/surroundings.ts";
 import { serverAddress } from "../../../plugins/storage_scylla/test_storage.ts";
 import { openReader } from "../../contract/change_source.ts";
 import { appendNext, sampleEvents, streamOf } from "../../contract/samples.ts";
@@ -14,7 +14,6 @@ import { freshKeyspace } from "../keyspace.ts";
 import { makeLogTables, writtenLayout } from "./log_tables.ts";
 import { LogWriter } from "./log_writer.ts";
 import { loggedBy } from "./logged_session.ts";
-import { within } from "../../service/program.ts";
 import { until } from "../../contract/surroundings.ts";
 
 describe("CHANGE_SOURCE", () => {

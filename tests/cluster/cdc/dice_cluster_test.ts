@@ -7,8 +7,7 @@ import { sampleEvents, streamOf } from "../../contract/samples.ts";
 import { type Chance, chanceOf, printedSeed } from "../../service/chance.ts";
 import { Dice } from "./dice.ts";
 import { type LogCluster, logClusters } from "./log_rig.ts";
-import { realRuntime } from "../../contract/surroundings.ts";
-import { within } from "../../service/program.ts";
+import { realRuntime, within } from "../../contract/surroundings.ts";
 
 /** `CDC_CASES=20000` for a long run. */
 const CASES = Number(Deno.env.get("CDC_CASES") ?? 1_000);

@@ -1,6 +1,6 @@
 import { Consumer } from "@platformatic/kafka";
 import { Kafka, logLevel } from "kafkajs";
-import { within } from "../../service/program.ts";
+import { within } from "../../contract/surroundings.ts";
 
 /** A message as it stands in the topic. */
 export type PlainRecord = {

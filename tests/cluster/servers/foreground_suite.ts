@@ -1,11 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import deno from "../../../deno.json" with { type: "json" };
-import { Program, within } from "../../service/program.ts";
+import { Program } from "../../service/program.ts";
 import { surroundings } from "../../service/service.ts";
 import { exists } from "./cache.ts";
 import { freePorts } from "./ports.ts";
 import { shell } from "./shell.ts";
+import { within } from "../../contract/surroundings.ts";
 
 const END_MS = 10_000;
 

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { within } from "../../service/program.ts";
 import { temporaryDirectory } from "../../service/service.ts";
 import { exists } from "./cache.ts";
 import { argumentOf, claimDirectory } from "./server_directory.ts";
+import { within } from "../../contract/surroundings.ts";
 
 const END_MS = 10_000;
 
