@@ -3,7 +3,7 @@ import { definePlugin } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
 import { type Life, supervisionRef } from "../../core/ports/supervision.ts";
-import type { Watch } from "./watchdog_worker.ts";
+import { LOOKED, MOVED, type Watch } from "./watch.ts";
 
 const TICK_MS = 1_000;
 
@@ -29,12 +29,12 @@ export default definePlugin({
   },
 });
 
-/** Moves the counter until the signal aborts; throws when the thread that looks at it has died. */
+/** Moves its counter until the signal aborts; throws when the thread that watches it died, and hangs when that does. */
 async function keepWatched(
   { signal, beat }: Life,
-  { runtime, ...times }: Omit<Watch, "counter"> & { readonly runtime: Runtime },
+  { runtime, ...times }: Omit<Watch, "counters"> & { readonly runtime: Runtime },
 ): Promise<void> {
-  const counter = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const counters = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   const worker = new Worker(new URL("./watchdog_worker.ts", import.meta.url), { type: "module", name: "watchdog" });
   const died = Promise.withResolvers<never>();
   worker.onerror = (event) => {
@@ -42,10 +42,12 @@ async function keepWatched(
     died.reject(new Error(`The watchdog's thread died: ${event.message}`));
   };
   try {
-    worker.postMessage({ counter, ...times } satisfies Watch);
-    while (!signal.aborted) {
-      beat();
-      Atomics.add(counter, 0, 1);
+    worker.postMessage({ counters, ...times } satisfies Watch);
+    for (let seen = -1; !signal.aborted;) {
+      const looked = Atomics.load(counters, LOOKED);
+      if (looked !== seen) beat();
+      seen = looked;
+      Atomics.add(counters, MOVED, 1);
       await Promise.race([runtime.sleep(TICK_MS, { signal }).catch(() => {}), died.promise]);
     }
   } finally {

@@ -1,22 +1,18 @@
 // edge: the main thread, whose clock and timers these would be, is what is being watched
 /// <reference lib="deno.worker" />
 
-/** What the main thread sends once: a counter it moves, and how many ticks it may leave it where it is. */
-export type Watch = {
-  readonly counter: Int32Array<SharedArrayBuffer>;
-  readonly ticks: number;
-  readonly tickMs: number;
-};
+import { LOOKED, MOVED, type Watch } from "./watch.ts";
 
 /**
  * Ends the process once the main thread has stood still for too long. Only this thread's own ticks count: one that
  * slept with the machine, or was suspended with the process, has not ticked.
  */
 self.onmessage = ({ data }: MessageEvent<Watch>) => {
-  const { counter, ticks, tickMs } = data;
-  let [seen, missed] = [Atomics.load(counter, 0), 0];
+  const { counters, ticks, tickMs } = data;
+  let [seen, missed] = [Atomics.load(counters, MOVED), 0];
   setInterval(() => {
-    const now = Atomics.load(counter, 0);
+    Atomics.add(counters, LOOKED, 1);
+    const now = Atomics.load(counters, MOVED);
     missed = now === seen ? missed + 1 : 0;
     seen = now;
     if (missed < ticks) return;
