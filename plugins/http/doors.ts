@@ -22,9 +22,13 @@ export type Listening = {
   readonly serve?: typeof Deno.serve;
 };
 
+/** Longer than any one request may take: its body's time and its command's together, or the longest `Prefer: wait`. */
+const HANGS_AFTER_MS = 90_000;
+
 /**
- * Listens until stopped, again on the same port should the server end before. When it is stopped, what was accepted is
- * answered first, or given up when the stop's signal aborts.
+ * Listens until stopped, again on the same port should the server end before. Requests that are under way while none is
+ * answered are shown as a hang, which mends nothing: nobody else could answer them, and whoever comes is still let in.
+ * When it is stopped, what was accepted is answered first, or given up when the stop's signal aborts.
  */
 export async function openDoor(listening: Listening): Promise<Door> {
   const { name, hostname, runtime, traffic, branch } = listening;
@@ -34,13 +38,14 @@ export async function openDoor(listening: Listening): Promise<Door> {
   const { port } = server.addr;
   const stopping = new AbortController();
   let hasEnded = false;
-  const run = async ({ signal }: Life) => {
+  const run = async ({ signal, beat, rest }: Life) => {
     if (hasEnded) server = listen({ ...listening, port });
     hasEnded = false;
-    await Promise.race([server.finished, aborted(signal)]);
-    hasEnded = true;
+    traffic.show({ beat, rest });
+    const finished = server.finished.finally(() => hasEnded = true);
+    await Promise.race([finished, aborted(signal)]);
   };
-  branch.start({ name, run, until: stopping.signal });
+  branch.start({ name, run, until: stopping.signal, hangsAfterMs: HANGS_AFTER_MS });
   return {
     url: urlOf(server.addr),
     async stop(signal) {

@@ -10,7 +10,7 @@ import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { eventStoreRef } from "../../core/ports/event_store.ts";
 import { definePlugin, ref, StartError } from "../../core/ports/plugin.ts";
 import { operationRef } from "../../core/ports/operation.ts";
-import { runtimeRef } from "../../core/ports/runtime.ts";
+import { type Runtime, runtimeRef } from "../../core/ports/runtime.ts";
 import { type Branch, supervisionRef } from "../../core/ports/supervision.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { tracerRef } from "../../core/ports/tracing.ts";
@@ -36,7 +36,15 @@ export type Http = {
 
 export const httpRef = ref<Http>("http");
 
-type Parts = { readonly kernel: Kernel; readonly publicApp: Hono; readonly operatorApp: Hono };
+/** What a door serves, and how much of it is under way. */
+type Side = { readonly app: Hono; readonly traffic: Traffic };
+type Parts = {
+  readonly ofPublic: Side;
+  readonly ofOperator: Side;
+  readonly runtime: Runtime;
+  readonly branch: Branch;
+  readonly signal: AbortSignal;
+};
 
 /**
  * Serves what the registry declares: the public door on HOST:PORT, the operator's on METRICS_HOST:METRICS_PORT. Throws
@@ -83,8 +91,13 @@ export default definePlugin({
     const { publicGates, operatorGates } = createGates(kernel, { config, token });
     const cors = config.CORS_ORIGINS && allowOrigins(config.CORS_ORIGINS, { kernel, gate: publicGates.document });
     const publicApp = createPublicApp(kernel, { gates: publicGates, cors });
-    const operatorApp = createOperatorApp(kernel, { gates: operatorGates, assets, operations });
-    const { publicDoor, operatorDoor } = await openDoors(config, { kernel, publicApp, operatorApp, branch, signal });
+    const traffic = new Traffic();
+    const operatorApp = createOperatorApp({ ...kernel, traffic }, { gates: operatorGates, assets, operations });
+    const { publicDoor, operatorDoor } = await openDoors(config, {
+      ofPublic: { app: publicApp, traffic: kernel.traffic },
+      ofOperator: { app: operatorApp, traffic },
+      ...{ runtime: kernel.runtime, branch, signal },
+    });
     return {
       services: {
         http: {
@@ -123,21 +136,17 @@ function routesOf({ routes }: Hono): readonly string[] {
 
 async function openDoors(
   { HOST, PORT, METRICS_HOST, METRICS_PORT }: Config,
-  { kernel: { runtime, traffic }, publicApp, operatorApp, branch, signal }: Parts & {
-    readonly branch: Branch;
-    readonly signal: AbortSignal;
-  },
+  { ofPublic, ofOperator, runtime, branch, signal }: Parts,
 ): Promise<{ publicDoor: Door; operatorDoor: Door }> {
-  const shared = { runtime, traffic, branch };
   const publicDoor = await openDoor({
     ...{ name: "public_door", hostname: HOST, port: PORT, variables: { hostname: "HOST", port: "PORT" } },
-    ...{ fetch: publicApp.fetch, ...shared },
+    ...{ fetch: ofPublic.app.fetch, traffic: ofPublic.traffic, runtime, branch },
   });
   try {
     const operatorDoor = await openDoor({
       ...{ name: "operator_door", hostname: METRICS_HOST, port: METRICS_PORT },
       variables: { hostname: "METRICS_HOST", port: "METRICS_PORT" },
-      ...{ fetch: operatorApp.fetch, ...shared },
+      ...{ fetch: ofOperator.app.fetch, traffic: ofOperator.traffic, runtime, branch },
     });
     return { publicDoor, operatorDoor };
   } catch (error) {

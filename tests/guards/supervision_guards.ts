@@ -2,6 +2,7 @@ import type { Guard } from "./guards.ts";
 
 const SUPERVISOR = "tests/engine/supervisor_test.ts";
 const SUBSCRIPTION = "tests/engine/supervised_subscription_test.ts";
+const COMPONENTS = "tests/engine/components_test.ts";
 const HEALTH = "tests/engine/health_test.ts";
 const DOORS = "tests/http/doors_test.ts";
 const WATCHDOG = "tests/service/watchdog_test.ts";
@@ -194,10 +195,74 @@ export const supervisionGuards: readonly Guard[] = [
     case: "when an answer is hung",
   },
   {
+    promise: "a door shows that no request is answered",
+    file: "plugins/http/traffic.ts",
+    find: "if (this.#unanswered++ === 0) this.#pulse?.beat();",
+    replace: "this.#unanswered++;",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "a door at which others are answered does not hang",
+    file: "plugins/http/traffic.ts",
+    find: "return this.#pulse?.beat();",
+    replace: "return;",
+    test: COMPONENTS,
+    case: "and others have",
+  },
+  {
+    promise: "a door at which nobody asks does not hang",
+    file: "plugins/http/traffic.ts",
+    find: "    this.#pulse?.rest();\n",
+    replace: "",
+    test: COMPONENTS,
+    case: "nobody asks anything",
+  },
+  {
+    promise: "each door shows its own hang",
+    file: "plugins/http/mod.ts",
+    find: "const traffic = new Traffic();",
+    replace: "const { traffic } = kernel;",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "a door that hangs is not opened beside itself",
+    file: "plugins/http/doors.ts",
+    find: "    await Promise.race([finished, aborted(signal)]);\n",
+    replace: "    await Promise.race([finished, aborted(signal)]);\n    hasEnded = true;\n",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "a watchdog whose thread stands still is started anew",
+    file: "plugins/watchdog/mod.ts",
+    find: "if (looked !== seen) beat();",
+    replace: "if (looked !== seen - 1) beat();",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
     promise: "the thread of the watchdog shows that it looks",
     file: "plugins/watchdog/watchdog_worker.ts",
     find: "    Atomics.add(counters, LOOKED, 1);\n",
     replace: "",
     test: "plugins/watchdog/watchdog_worker_test.ts",
+  },
+  {
+    promise: "looks at health that have ceased begin again",
+    file: "plugins/health/mod.ts",
+    find: "          beat();\n",
+    replace: "",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "a look for requests that has no answer is made anew",
+    file: "core/engine/request_log.ts",
+    find: "      beat();\n",
+    replace: "",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
   },
 ];
