@@ -6,7 +6,7 @@ import { appendNext, openReader, placeOf, sampleEvent, sampleEvents, streamOf } 
 import { startStorageWorker } from "./storage.ts";
 import { keptLog, openBranch } from "../../tests/contract/surroundings.ts";
 import { openTemporary, temporaryDirectory, testOptions } from "./test_storage.ts";
-import { openStorage } from "./storage.ts";
+import { openStorage, type Storage } from "./storage.ts";
 
 /** What happens to the next message of this kind, once. */
 type Fate = { kind: "group" | "write"; dies: "before" | "after" | "never" } | undefined;
@@ -44,49 +44,101 @@ function mortalWorkers() {
   return { fates, startWorker };
 }
 
-describe("a storage thread under supervision", () => {
-  const openWatched = async () => {
-    const { fates, startWorker } = mortalWorkers();
-    const runtime = virtualRuntime({ seed: 1 });
-    const branch = openBranch({ runtime, log: keptLog() });
-    const storage = await openTemporary({ startWorker, branch });
-    const component = (name: string) => branch.tree().children.find((each) => each.name === name);
-    return { fates, runtime, storage, component };
-  };
-  const append = (storage: Awaited<ReturnType<typeof openWatched>>["storage"], id: string) =>
-    storage.store.append(streamOf(id), { expectedVersion: 0, events: sampleEvents(1) });
+const MODEL = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
+const CHANGE = {
+  documents: [{ key: "a", version: 1, document: { name: "a" } }],
+  progress: { checkpoint: null, park: [], unpark: [] },
+};
 
-  it("shows its death, comes back with the next call, and leaves the other alone", async () => {
-    const { fates, runtime, storage, component } = await openWatched();
-    await using _storage = storage;
-    fates.next = { kind: "group", dies: "before" };
-    assertEquals(await append(storage, "a"), "unknown");
-    await runtime.advance(0);
-    assertEquals([component("events_thread")?.state, component("events_thread")?.restarts], ["restarting", 1]);
-    assertMatch(component("events_thread")?.lastError ?? "", /^ThreadDied: The thread of .*events\.db died/);
-    await runtime.advance(1_000);
-    assertEquals([component("events_thread")?.state, await append(storage, "a")], ["running", "applied"]);
-    assertEquals([component("views_thread")?.state, component("views_thread")?.restarts], ["running", 0]);
-  });
+/** Each thread, what it is asked, and whether that was done. */
+const THREADS = [
+  {
+    name: "events_thread",
+    kind: "group",
+    async work({ store }: Storage) {
+      const outcome = await store.append(streamOf(crypto.randomUUID()), {
+        expectedVersion: 0,
+        events: sampleEvents(1),
+      });
+      return outcome === "applied";
+    },
+  },
+  {
+    name: "views_thread",
+    kind: "write",
+    work: ({ readModels }: Storage) => readModels.write(MODEL, CHANGE).then(() => true, () => false),
+  },
+] as const;
 
-  it("shows a write that hangs and gives it up never, and takes no rest for a hang", async () => {
-    const { fates, runtime, storage, component } = await openWatched();
-    await using _storage = storage;
-    await runtime.advance(600_000);
-    assertEquals(component("events_thread")?.restarts, 0);
-    fates.next = { kind: "group", dies: "never" };
-    const appending = append(storage, "a");
-    await runtime.advance(80_000);
-    const { lastError } = component("events_thread") ?? {};
-    fates.go?.();
-    assertMatch(lastError ?? "", /It hangs/);
-    assertEquals(component("views_thread")?.restarts, 0);
-    assertEquals(await appending, "applied");
-    const shown = component("events_thread")?.restarts;
-    await runtime.advance(600_000);
-    assertEquals(component("events_thread")?.restarts, shown);
+for (const { name, kind, work } of THREADS) {
+  describe(`the ${name} under supervision`, () => {
+    const openWatched = async () => {
+      const { fates, startWorker } = mortalWorkers();
+      const runtime = virtualRuntime({ seed: 1 });
+      const branch = openBranch({ runtime, log: keptLog() });
+      const storage = await openTemporary({ startWorker, branch });
+      await storage.readModels.prepare(MODEL);
+      const shown = (name: string) => {
+        const { state, restarts, lastError } = branch.tree().children.find((each) => each.name === name) ?? {};
+        return { state, restarts, lastError };
+      };
+      const assertOtherUntouched = () => {
+        const other = name === "events_thread" ? "views_thread" : "events_thread";
+        assertEquals(shown(other), { state: "running", restarts: 0, lastError: null });
+      };
+      return { fates, runtime, branch, storage, component: () => shown(name), assertOtherUntouched };
+    };
+
+    it("shows its death, comes back with the next call, and leaves the other alone", async () => {
+      const { fates, runtime, storage, component, assertOtherUntouched } = await openWatched();
+      await using _storage = storage;
+      fates.next = { kind, dies: "before" };
+      assertEquals(await work(storage), false);
+      await runtime.advance(0);
+      assertEquals([component().state, component().restarts], ["restarting", 1]);
+      assertMatch(component().lastError ?? "", /^ThreadDied: The thread of .*\.db died/);
+      await runtime.advance(1_000);
+      assertEquals([component().state, await work(storage)], ["running", true]);
+      assertOtherUntouched();
+    });
+
+    it("shows a write that hangs and gives it up never, and takes no rest for a hang", async () => {
+      const { fates, runtime, storage, component, assertOtherUntouched } = await openWatched();
+      await using _storage = storage;
+      await runtime.advance(600_000);
+      assertEquals(component().restarts, 0);
+      fates.next = { kind, dies: "never" };
+      const working = work(storage);
+      await runtime.advance(80_000);
+      const { lastError } = component();
+      fates.go?.();
+      assertMatch(lastError ?? "", /It hangs/);
+      assertEquals([await working, await work(storage)], [true, true]);
+      const shown = component().restarts;
+      await runtime.advance(600_000);
+      assertEquals(component().restarts, shown);
+      assertOtherUntouched();
+    });
+
+    it("that keeps dying is held back in the tree, and has done whatever it could meanwhile", async () => {
+      const { fates, runtime, branch, storage, component, assertOtherUntouched } = await openWatched();
+      await using _storage = storage;
+      for (let death = 0; death < 10; death += 1) {
+        fates.next = { kind, dies: "before" };
+        assertEquals([await work(storage), await work(storage)], [false, true]);
+        // The longest pause behind that death.
+        if (death < 9) await runtime.advance(Math.min(100 * 2 ** death, 10_000));
+      }
+      await runtime.advance(0);
+      assertEquals([component().state, component().restarts, branch.tree().restarts], ["held_back", 10, 1]);
+      assertMatch(branch.tree().lastError ?? "", new RegExp(`^${name}: ThreadDied`));
+      assertEquals(await work(storage), true);
+      await runtime.advance(60_000);
+      assertEquals([component().state, await work(storage)], ["running", true]);
+      assertOtherUntouched();
+    });
   });
-});
+}
 
 describe("a storage thread that dies", () => {
   for (const dies of ["before", "after"] as const) {
@@ -113,16 +165,13 @@ describe("a storage thread that dies", () => {
     it(`${dies} it commits a change of a read model is found out about`, async () => {
       const { fates, startWorker } = mortalWorkers();
       await using storage = await openTemporary({ startWorker });
-      const model = { incarnation: "sample_v1", indexes: {}, sources: "one" } as const;
-      await storage.readModels.prepare(model);
+      await storage.readModels.prepare(MODEL);
       fates.next = { kind: "write", dies };
-      const documents = [{ key: "a", version: 1, document: { name: "a" } }];
-      const change = { documents, progress: { checkpoint: null, park: [], unpark: [] } };
-      if (dies === "before") await assertRejects(() => storage.readModels.write(model, change), Unavailable);
-      else await storage.readModels.write(model, change);
-      assertEquals((await storage.readModels.get(model, ["a"])).size, dies === "after" ? 1 : 0);
-      await storage.readModels.write(model, change);
-      assertEquals((await storage.readModels.get(model, ["a"])).size, 1);
+      if (dies === "before") await assertRejects(() => storage.readModels.write(MODEL, CHANGE), Unavailable);
+      else await storage.readModels.write(MODEL, CHANGE);
+      assertEquals((await storage.readModels.get(MODEL, ["a"])).size, dies === "after" ? 1 : 0);
+      await storage.readModels.write(MODEL, CHANGE);
+      assertEquals((await storage.readModels.get(MODEL, ["a"])).size, 1);
     });
   }
 });
