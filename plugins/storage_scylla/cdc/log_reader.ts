@@ -67,10 +67,10 @@ export class LogReader {
     this.#stopping.abort();
   }
 
-  /** Until it is stopped, through outages. `idleMs`: the rest between two looks when nothing comes. */
-  async run(idleMs: () => number): Promise<void> {
+  /** Until it is stopped or the signal aborts, through outages. `idleMs`: the rest between looks when nothing comes. */
+  async run(idleMs: () => number, until: AbortSignal): Promise<void> {
     const { runtime, times, onLooked } = this.#parts;
-    const { signal } = this.#stopping;
+    const signal = AbortSignal.any([this.#stopping.signal, until]);
     for (let restMs = times.busyLookMs; !signal.aborted;) {
       try {
         const { found, isBehind } = await this.#look(signal);
@@ -78,12 +78,12 @@ export class LogReader {
         const isBusy = found > 0 || restMs < times.busyLookMs;
         restMs = isBehind ? 0 : isBusy ? times.busyLookMs : Math.min(idleMs(), restMs * 1.2);
       } catch (error) {
+        this.#trouble = error instanceof Error ? error.message : String(error);
         if (!(error instanceof CqlError)) throw error;
-        this.#trouble = error.message;
         restMs = times.againMs;
+      } finally {
+        onLooked();
       }
-      if (signal.aborted) return;
-      onLooked();
       await runtime.sleep(restMs, { signal }).catch(() => {});
     }
   }

@@ -122,7 +122,7 @@ function openRig({ fromMs = START_MS, streams = 2, starts = true } = {}) {
     onLooked: () => void (looks += 1),
   });
   let running: Promise<void> = Promise.resolve();
-  const start = () => void (running = reader.run(() => IDLE_MS));
+  const start = () => void (running = reader.run(() => IDLE_MS, new AbortController().signal));
   if (starts) start();
   return {
     ...{ runtime, log, taken, reader, start, clock },

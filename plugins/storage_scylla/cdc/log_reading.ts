@@ -2,6 +2,7 @@ import type { Runtime } from "../../../core/ports/runtime.ts";
 import type { Branch, Child, Life } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import { CqlError, type CqlRow } from "../session.ts";
+import { watchedSession } from "../watched_session.ts";
 import { Generations, type GenerationsParts, type StreamSet } from "./generations.ts";
 import { LogReader, type LogReaderParts } from "./log_reader.ts";
 import { hexOf } from "./log_row.ts";
@@ -105,23 +106,27 @@ export class LogReading {
   #begin(atMs: number, streams: readonly Uint8Array[]): void {
     const { log, layout } = this.#parts;
     const fromMs = Math.max(this.#sinceMs, Math.min(atMs, ...this.#all().map(({ placeMs }) => placeMs)));
-    const readers = groupsOf(streams).map((group) => this.#reader(group, fromMs));
-    this.#readers.set(atMs, readers);
+    const begun = groupsOf(streams).map((group) => this.#reader(group, fromMs));
+    this.#readers.set(atMs, begun.map(({ reader }) => reader));
     const since = new Date(atMs).toISOString();
     log.info("A set of streams of the log is read", { log: layout.log, since, streams: streams.length });
-    for (const [at, reader] of readers.entries()) {
-      this.#run({ name: `log_reader_${at}`, mayEnd: true, run: () => reader.run(() => this.idleMs) });
-    }
+    for (const [at, { run }] of begun.entries()) this.#run({ name: `log_reader_${at}`, mayEnd: true, run });
   }
 
-  #reader(streams: readonly Uint8Array[], fromMs: number): LogReader {
+  #reader(streams: readonly Uint8Array[], fromMs: number) {
     const { taker, onLooked, ...parts } = this.#parts;
     const { take, end } = taker();
     const looked = () => {
       end();
       onLooked();
     };
-    return new LogReader(streams, { ...parts, fromMs, take, onLooked: looked });
+    const { session, show } = watchedSession(parts.session);
+    const reader = new LogReader(streams, { ...parts, session, fromMs, take, onLooked: looked });
+    const run = (life: Life) => {
+      show(life);
+      return reader.run(() => this.idleMs, life.signal);
+    };
+    return { reader, run };
   }
 
   #all(): readonly LogReader[] {

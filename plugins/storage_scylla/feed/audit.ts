@@ -73,14 +73,17 @@ async function auditRange(
 }
 
 /** How many watermarks were asked for. */
-async function check({ log, sliceOf, cares, countMissed }: AuditParts, heads: readonly Head[]): Promise<number> {
+async function check(
+  { session, log, sliceOf, cares, countMissed }: AuditParts,
+  heads: readonly Head[],
+): Promise<number> {
   const bySlice = Map.groupBy(heads, sliceOf);
   let asked = 0;
   for (const care of cares()) {
     const { subscription, tenure: { slice } } = care;
     const own = bySlice.get(slice) ?? [];
     asked += own.length;
-    const missed = await care.missedOf(own);
+    const missed = await care.missedOf(own, session);
     const [first] = missed;
     if (first === undefined) continue;
     const events = missed.reduce((sum, { through, durable }) => sum + through - durable, 0);

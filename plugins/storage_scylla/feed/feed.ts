@@ -1,12 +1,13 @@
 import type { Changes } from "../../../core/ports/change_log.ts";
 import { type EventStore, type RecordedEvent, type Stream, Superseded } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
-import type { Branch, Child } from "../../../core/ports/supervision.ts";
+import type { Branch, Child, Life } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import type { CdcFeed } from "../cdc/cdc_feed.ts";
 import type { Leases, Tenure } from "../leases.ts";
 import { sliceOf } from "../partitions.ts";
 import type { CqlSession } from "../session.ts";
+import { watchedSession } from "../watched_session.ts";
 import { keepAuditing } from "./audit.ts";
 import type { QueueBounds } from "./dirty_queue.ts";
 import { Scans } from "./scans.ts";
@@ -73,7 +74,7 @@ export class Feed {
     this.#unfollow = leases.onChange(() => this.#follow());
     this.#sweep.start();
     this.#follow();
-    this.#run({ name: "feed_audit", run: (life) => this.#audit(life.signal) });
+    this.#run({ name: "feed_audit", run: (life) => this.#audit(life) });
   }
 
   async stop(): Promise<void> {
@@ -188,26 +189,33 @@ export class Feed {
   }
 
   #followWith({ feed, cares, scans }: Cared): void {
-    const { session, leases, clock, runtime, log } = this.#options;
+    const { leases, clock, runtime, log } = this.#options;
     const tenures = leases.owned();
     feed.follow(tenures);
     for (const tenure of tenures) {
       const sweep = this.#sweep.slice(tenure.slice);
       if (sweep === undefined || cares.has(tenure.slice)) continue;
+      const { session, show } = watchedSession(this.#options.session);
       const care = new SliceCare(tenure, {
         ...{ session, leases, clock, runtime, log, times: this.#times, feed, sweep },
         scan: (slice, signal) => scans.request(slice, signal),
       });
       cares.set(tenure.slice, care);
-      this.#run({ name: `care_of_slice_${tenure.slice}_for_${feed.name}`, mayEnd: true, run: () => care.run() });
+      const run = (life: Life) => {
+        show(life);
+        return care.run(life.signal);
+      };
+      this.#run({ name: `care_of_slice_${tenure.slice}_for_${feed.name}`, mayEnd: true, run });
     }
   }
 
-  #audit(signal: AbortSignal): Promise<void> {
-    const { session, runtime, log, slices, countMissed = () => {} } = this.#options;
+  #audit(life: Life): Promise<void> {
+    const { runtime, log, slices, countMissed = () => {} } = this.#options;
+    const { session, show } = watchedSession(this.#options.session);
+    show(life);
     const cares = () => [...this.#subscriptions.values()].flatMap((cared) => [...cared.cares.values()]);
     const parts = { session, runtime, log, times: this.#times, cares, countMissed };
-    return keepAuditing({ ...parts, sliceOf: (stream) => sliceOf(stream, slices) }, signal);
+    return keepAuditing({ ...parts, sliceOf: (stream) => sliceOf(stream, slices) }, life.signal);
   }
 
   #run(child: Child): void {

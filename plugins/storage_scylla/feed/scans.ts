@@ -1,9 +1,10 @@
 import type { Stream } from "../../../core/ports/event_store.ts";
 import type { Runtime } from "../../../core/ports/runtime.ts";
-import type { Branch } from "../../../core/ports/supervision.ts";
+import type { Branch, Life } from "../../../core/ports/supervision.ts";
 import type { Log } from "../../../core/ports/telemetry.ts";
 import { CqlError, type CqlSession } from "../session.ts";
 import { type Run, scanEvents, shareBefore } from "./scan.ts";
+import { watchedSession } from "../watched_session.ts";
 import type { SubscriptionFeed } from "./subscription_feed.ts";
 
 export type ScansParts = {
@@ -60,31 +61,41 @@ export class Scans {
 
   #start(): Promise<void> {
     const { branch, signal, feed } = this.#parts;
-    return branch.start({ name: `scan_for_${feed.name}`, mayEnd: true, until: signal, run: () => this.#run() });
+    const { session, show } = watchedSession(this.#parts.session);
+    const run = (life: Life) => {
+      show(life);
+      return this.#run(session, life.signal);
+    };
+    return branch.start({ name: `scan_for_${feed.name}`, mayEnd: true, until: signal, run });
   }
 
-  async #run(): Promise<void> {
-    const { runtime, feed, signal } = this.#parts;
+  async #run(session: CqlSession, signal: AbortSignal): Promise<void> {
+    const { runtime, feed } = this.#parts;
     while (this.#waiting.length > 0 && !signal.aborted) {
       await runtime.sleep(GATHER_MS, { signal }).catch(() => {});
       const group = this.#waiting;
       this.#scannedShare = 0;
-      await this.#scan(group);
+      await this.#scan(group, { session, signal });
       await feed.whenDurable(signal);
+      // Who still waits is let go by the next run, or has gone.
+      if (signal.aborted) return;
       this.#waiting = this.#waiting.filter((each) => !group.includes(each));
       for (const { done } of group) done.resolve();
     }
   }
 
   /** Goes on where it was after an outage, and ends early when nobody waits for it any more. */
-  async #scan(group: readonly Waiting[]): Promise<void> {
-    const { session, runtime, log, feed, sliceOf, signal } = this.#parts;
+  async #scan(
+    group: readonly Waiting[],
+    { session, signal }: { readonly session: CqlSession; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { runtime, log, feed, sliceOf } = this.#parts;
     const slices = new Set(group.map(({ slice }) => slice));
     const wants = (stream: Stream) => feed.takes(stream) && slices.has(sliceOf(stream));
     for (let from: bigint | undefined; !signal.aborted;) {
       try {
         for await (const page of scanEvents(session, { wants, ...from === undefined ? {} : { from } })) {
-          for (const run of page.runs) await this.#offer(run);
+          for (const run of page.runs) await this.#offer(run, signal);
           from = page.from;
           this.#scannedShare = shareBefore(from);
           if (signal.aborted || !group.some((each) => this.#waiting.includes(each))) return;
@@ -98,8 +109,8 @@ export class Scans {
     }
   }
 
-  async #offer({ stream, events }: Run): Promise<void> {
-    const { feed, sliceOf, signal } = this.#parts;
+  async #offer({ stream, events }: Run, signal: AbortSignal): Promise<void> {
+    const { feed, sliceOf } = this.#parts;
     const [first] = events;
     const through = events.at(-1)?.sequenceNumber;
     if (first === undefined || through === undefined) return;

@@ -60,12 +60,12 @@ export class SliceCare {
   }
 
   /** Those of the heads that lie behind the low water, and yet are neither durably shown nor about to be. */
-  async missedOf(heads: readonly Head[]): Promise<readonly Missed[]> {
+  async missedOf(heads: readonly Head[], session: CqlSession): Promise<readonly Missed[]> {
     const { feed, times } = this.#parts;
     // While a subscription is being born it has no low water, and nothing is expected of it.
     const doneMs = (this.#lowWater ?? 0) * MINUTE_MS - times.auditGraceMs;
     const expected = heads.filter((head) => head.atMs < doneMs && !feed.isUnderWay(head));
-    const missed = await this.#lacking(expected);
+    const missed = await this.#lacking(expected, session);
     const isFurther = (one: Missed, other: Missed) =>
       one.through > other.through && streamKey(one) === streamKey(other);
     return missed.filter((each) => !missed.some((other) => isFurther(other, each)));
@@ -80,9 +80,10 @@ export class SliceCare {
     this.#stopping.abort();
   }
 
-  async run(): Promise<void> {
-    const { signal } = this.#stopping;
-    const begun = await this.#through(() => this.#begin(signal));
+  /** Runs until it is stopped or the signal aborts, through outages. */
+  async run(until: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#stopping.signal, until]);
+    const begun = await this.#through(() => this.#begin(signal), signal);
     if (begun === undefined) return;
     await Promise.all([this.#findMissed(signal), this.#advance(begun, signal)]);
   }
@@ -107,21 +108,21 @@ export class SliceCare {
         continue;
       }
       this.#missedFrom = undefined;
-      const mayHold = await this.#filled(from);
+      const mayHold = await this.#filled(from, signal);
       for (let minute = from; minute <= minuteOf(clock.nowMs()) && !signal.aborted; minute += 1) {
-        if (mayHold(minute)) await this.#through(() => this.#find(minute, signal));
+        if (mayHold(minute)) await this.#through(() => this.#find(minute, signal), signal);
       }
     }
   }
 
   /** Which minutes from one on may hold anything: where there are many, it is asked for, unless the sweep has. */
-  async #filled(from: number): Promise<(minute: number) => boolean> {
+  async #filled(from: number, signal: AbortSignal): Promise<(minute: number) => boolean> {
     const { session, clock, sweep } = this.#parts;
     const { slice } = this.tenure;
     const to = minuteOf(clock.nowMs()) - MANY_MINUTES;
     if (from > to) return () => true;
     if (sweep.holds(from) !== undefined) return (minute) => minute > to || sweep.holds(minute) !== false;
-    const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to })));
+    const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to }), signal));
     return (minute) => minute > to || held.has(minute);
   }
 
@@ -143,7 +144,7 @@ export class SliceCare {
     // What the scan shows need not be looked for; what comes while it runs is told, from before it began.
     if (needsScan) await scan(slice, signal);
     this.miss(first - minutesBack);
-    const mayHold = await this.#filled(first);
+    const mayHold = await this.#filled(first, signal);
     for (let minute = first; !signal.aborted; minute += 1) {
       // Whoever stood still for so long finds nothing announced any more, and looks at everything instead.
       if (minute < minuteOf(clock.nowMs() - times.scanBeyondMs)) {
@@ -155,7 +156,7 @@ export class SliceCare {
       leases.setLowWater(slice, { subscription: feed.name, minute });
       while ((sweep.lowWater ?? 0) <= minute && !signal.aborted) await sweep.moved.next(signal);
       for (let waitMs = shortMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longMs)) {
-        if (!mayHold(minute) || await this.#through(() => this.#isDone(minute, signal))) break;
+        if (!mayHold(minute) || await this.#through(() => this.#isDone(minute, signal), signal)) break;
         await runtime.sleep(waitMs, { signal }).catch(() => {});
       }
     }
@@ -189,8 +190,11 @@ export class SliceCare {
   }
 
   /** Those whose durable watermark is lower than what was reached. */
-  async #lacking<T extends Reached>(all: readonly T[]): Promise<readonly (T & { readonly durable: number })[]> {
-    const { session, feed } = this.#parts;
+  async #lacking<T extends Reached>(
+    all: readonly T[],
+    session = this.#parts.session,
+  ): Promise<readonly (T & { readonly durable: number })[]> {
+    const { feed } = this.#parts;
     const positions = feed.positionsOf(this.tenure.slice);
     const durable = new Map<string, number | undefined>();
     const taken = all.filter((each) => feed.takes(each));
@@ -205,9 +209,8 @@ export class SliceCare {
   }
 
   /** Works until it succeeds; undefined when it was stopped before. */
-  async #through<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async #through<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     const { runtime, log, feed } = this.#parts;
-    const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         return await work();

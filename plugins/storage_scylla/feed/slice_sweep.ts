@@ -94,9 +94,9 @@ export class SliceSweep {
     return this.#settle(announcement);
   }
 
-  /** Runs until it is stopped, through outages. */
-  async run(): Promise<void> {
-    const { signal } = this.#stopping;
+  /** Runs until it is stopped or the signal aborts, through outages. */
+  async run(until: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#stopping.signal, until]);
     const { runtime, log } = this.#parts;
     while (!signal.aborted) {
       try {

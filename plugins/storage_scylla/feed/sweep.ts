@@ -1,6 +1,7 @@
 import type { Branch, Child, Life } from "../../../core/ports/supervision.ts";
 import type { Tenure } from "../leases.ts";
 import { CqlError } from "../session.ts";
+import { watchedSession } from "../watched_session.ts";
 import { Poll } from "./poll.ts";
 import { SliceSweep, type SweepParts as SliceParts } from "./slice_sweep.ts";
 
@@ -51,9 +52,14 @@ export class Sweep {
     for (const tenure of tenures) {
       if (this.#slices.has(tenure.slice) || this.#stopping.signal.aborted) continue;
       const applied = (commitId: string) => this.#underWay.get(commitId) ?? this.#applied.has(commitId);
-      const sweep = new SliceSweep(tenure, { ...this.#parts, applied });
+      const { session, show } = watchedSession(this.#parts.session);
+      const sweep = new SliceSweep(tenure, { ...this.#parts, session, applied });
       this.#slices.set(tenure.slice, sweep);
-      this.#run({ name: `sweep_of_slice_${tenure.slice}`, mayEnd: true, run: () => sweep.run() });
+      const run = (life: Life) => {
+        show(life);
+        return sweep.run(life.signal);
+      };
+      this.#run({ name: `sweep_of_slice_${tenure.slice}`, mayEnd: true, run });
     }
   }
 
