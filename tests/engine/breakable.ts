@@ -9,7 +9,7 @@ import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import watchdog from "../../plugins/watchdog/mod.ts";
 import { LOOKED, type Watch } from "../../plugins/watchdog/watch.ts";
 import { counter } from "./counter.ts";
-import { Fault } from "./fault.ts";
+import { Fault } from "../contract/fault.ts";
 import { MemorySender } from "./memory_sender.ts";
 import { openRig } from "./rig.ts";
 

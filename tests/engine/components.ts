@@ -3,7 +3,7 @@ import { RequestLog, requestLogRef } from "../../core/engine/request_log.ts";
 import { OrderBook, REQUESTS } from "../../core/engine/subscription_orders.ts";
 import { MOVED } from "../../plugins/watchdog/watch.ts";
 import type { Breakable } from "./breakable.ts";
-import type { FaultKind } from "./fault.ts";
+import type { FaultKind } from "../contract/fault.ts";
 import { ANONYMOUS } from "./rig.ts";
 
 /** How a component is broken, beside its fault, and how it shows that it does its work. */

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { type Breakable, openBreakable, type Shown } from "./breakable.ts";
 import { COMPONENTS, type Line, SHOWN_BESIDE } from "./components.ts";
 import { startService, temporaryDirectory } from "../service/service.ts";
-import type { FaultKind } from "./fault.ts";
+import type { FaultKind } from "../contract/fault.ts";
 
 const FAULT = /a fault|ended although nobody stopped it/;
 

@@ -3,6 +3,8 @@ import type { Guard } from "./guards.ts";
 const SUPERVISOR = "tests/engine/supervisor_test.ts";
 const SUBSCRIPTION = "tests/engine/supervised_subscription_test.ts";
 const COMPONENTS = "tests/engine/components_test.ts";
+const CLUSTER_COMPONENTS = "plugins/storage_scylla/components_test.ts";
+const WATCHED_SESSION = "plugins/storage_scylla/watched_session_test.ts";
 const HEALTH = "tests/engine/health_test.ts";
 const DOORS = "tests/http/doors_test.ts";
 const WATCHDOG = "tests/service/watchdog_test.ts";
@@ -264,5 +266,61 @@ export const supervisionGuards: readonly Guard[] = [
     replace: "",
     test: COMPONENTS,
     case: "that hangs is left behind",
+  },
+  {
+    promise: "a call of the cluster store's own work that has no answer is shown",
+    file: "plugins/storage_scylla/watched_session.ts",
+    find: "    if (underWay.size === 1) pulse?.beat();\n",
+    replace: "",
+    test: CLUSTER_COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "answers to others hide no call that has none",
+    file: "plugins/storage_scylla/watched_session.ts",
+    find: "else if (oldest === givenUp) pulse?.beat();",
+    replace: "else pulse?.beat();",
+    test: WATCHED_SESSION,
+    case: "although others have",
+  },
+  {
+    promise: "who asks the database for nothing does not hang",
+    file: "plugins/storage_scylla/watched_session.ts",
+    find: "if (underWay.size === 0) pulse?.rest();",
+    replace: "if (underWay.size === 0) pulse?.beat();",
+    test: WATCHED_SESSION,
+    case: "takes no rest for a hang",
+  },
+  {
+    promise: "the calls of a run that was left behind are given up",
+    file: "plugins/storage_scylla/watched_session.ts",
+    find: "        for (const { reject } of underWay) reject(error);\n",
+    replace: "        void error;\n",
+    test: WATCHED_SESSION,
+    case: "a page that does not come",
+  },
+  {
+    promise: "the care of a slice that failed leaves nothing running",
+    file: "plugins/storage_scylla/feed/slice_care.ts",
+    find: "const signal = AbortSignal.any([this.#stopping.signal, until]);",
+    replace: "const { signal } = this.#stopping;",
+    test: CLUSTER_COMPONENTS,
+    case: "does not go on by the other",
+  },
+  {
+    promise: "a scan that was left behind counts for nobody",
+    file: "plugins/storage_scylla/feed/scans.ts",
+    find: "      if (signal.aborted) return;\n",
+    replace: "",
+    test: CLUSTER_COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "a reader of the log that failed says so",
+    file: "plugins/storage_scylla/cdc/log_reader.ts",
+    find: "      } finally {\n        onLooked();\n      }\n",
+    replace: "      }\n      onLooked();\n",
+    test: "plugins/storage_scylla/cdc/log_reader_test.ts",
+    case: "closes what it had begun",
   },
 ];

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "../../../core/testing.ts";
 import type { CqlRow } from "../session.ts";
@@ -8,6 +8,7 @@ import { TEST_LAYOUT, TestLog } from "./test_log.ts";
 
 const START_MS = Date.UTC(2026, 10, 21);
 const IDLE_MS = 100;
+const NEVER = new AbortController().signal;
 const { shortOverlapMs, overlapMs, busyLookMs, windowMs, furthestBackMs } = LOG_TIMES;
 
 describe("a reader of the log", () => {
@@ -96,6 +97,13 @@ describe("a reader of the log", () => {
     assertLess(rig.log.asked[0]?.fromMs ?? Infinity, START_MS - 60_000 + 200);
   });
 
+  it("tells of a row that nobody can read, and closes what it had begun to look at", async () => {
+    await using rig = openRig({ starts: false });
+    rig.log.next = "unreadable";
+    await assertRejects(() => rig.reader.run(() => IDLE_MS, NEVER), TypeError);
+    assertEquals([rig.reader.trouble, rig.looked()], ["a row that nobody can read", 1]);
+  });
+
   it("leaves streams to another reader, and ends when it has none", async () => {
     await using rig = openRig({ streams: 3, starts: false });
     rig.reader.leave(new Set(["0000", "0200"]));
@@ -122,7 +130,7 @@ function openRig({ fromMs = START_MS, streams = 2, starts = true } = {}) {
     onLooked: () => void (looks += 1),
   });
   let running: Promise<void> = Promise.resolve();
-  const start = () => void (running = reader.run(() => IDLE_MS, new AbortController().signal));
+  const start = () => void (running = reader.run(() => IDLE_MS, NEVER));
   if (starts) start();
   return {
     ...{ runtime, log, taken, reader, start, clock },
