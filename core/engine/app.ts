@@ -66,7 +66,7 @@ class StartedApp implements App {
     const lifecycle: Lifecycle = {
       phase: () => this.phase,
       stopping: this.#stopping.signal,
-      health: () => new Map([...this.#healths].map(([name, health]) => [name, health()])),
+      health: () => new Map([...this.#healths].map(([name, health]) => [name, told(health)])),
     };
     this.#services.set(runtimeRef.ref, runtime).set(lifecycleRef.ref, lifecycle);
     this.builtIn = new Set(this.#services.keys());
@@ -147,6 +147,15 @@ async function stopPlugin(plugin: Plugin, { stop }: Started, { late, over }: Dea
     if (stop !== undefined) await Promise.race([stop(late), over]);
   } catch (error) {
     throw new Error(`The plugin ${plugin.name} did not stop cleanly`, { cause: error });
+  }
+}
+
+/** A plugin that cannot tell how it is hides no other. */
+function told(health: () => Health): Health {
+  try {
+    return health();
+  } catch (error) {
+    return { status: "fail", reason: `its health cannot be told: ${String(error)}` };
   }
 }
 

@@ -20,7 +20,11 @@ type Node = { name: string; state: string; restarts: number; last_error: string 
 /** An engine with a database whose health is set from outside, and which has a component that can be made to fail. */
 async function openMonitored() {
   const runtime = virtualRuntime({ seed: 5 });
-  const set: { health: Health; fails: boolean } = { health: { status: "pass" }, fails: false };
+  const set: { health: Health; fails: boolean; throws?: boolean } = { health: { status: "pass" }, fails: false };
+  const healthOf = () => {
+    if (set.throws === true) throw new TypeError("a bug in its health");
+    return set.health;
+  };
   let end = () => {};
   const database = definePlugin({
     name: "database",
@@ -38,7 +42,7 @@ async function openMonitored() {
             if (set.fails) end();
           }),
       });
-      return Promise.resolve({ services: {}, health: () => set.health, stop: (late) => branch.stop(late) });
+      return Promise.resolve({ services: {}, health: healthOf, stop: (late) => branch.stop(late) });
     },
   });
   const rig = await openRig({ modules: [counter], runtime, plugins: [health, database] });
@@ -75,6 +79,15 @@ describe("the health of the service", () => {
     assertEquals([(await detailOf(rig)).status, await statusOf(rig, "database")], ["healthy", 0]);
     await rig.app.stop();
     assertEquals(runtime.pending, 0);
+  });
+
+  it("is told of all others when one cannot tell its own", async () => {
+    const { rig, set } = await openMonitored();
+    set.throws = true;
+    const { components } = await detailOf(rig);
+    assertEquals([components.database?.status, components.cdc_streamer?.status], ["unhealthy", "healthy"]);
+    assertEquals(components.database?.reason, "its health cannot be told: TypeError: a bug in its health");
+    await rig.app.stop();
   });
 
   it("is looked at every 10 s, and what changes is logged once", async () => {

@@ -126,6 +126,14 @@ export const supervisionGuards: readonly Guard[] = [
     case: "since when",
   },
   {
+    promise: "a plugin that cannot tell its health hides no other's",
+    file: "core/engine/app.ts",
+    find: "[name, told(health)]",
+    replace: "[name, health()]",
+    test: HEALTH,
+    case: "cannot tell its own",
+  },
+  {
     promise: "health is looked at when nobody asks",
     file: "plugins/health/mod.ts",
     find: "          monitor.look();\n",
