@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { within } from "../tests/service/program.ts";
+import { within } from "../tests/contract/surroundings.ts";
 import { runTogether } from "./run_together.ts";
 
 const NEVER = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { within } from "../../tests/service/program.ts";
+import { within } from "../../tests/contract/surroundings.ts";
 import { Door, Refusal } from "./door.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
