@@ -13,7 +13,7 @@ import { consistencyToken } from "../../plugins/http/headers.ts";
 import { problem } from "../../plugins/http/problems.ts";
 import { openApiDocument } from "../../plugins/http/openapi/document.ts";
 import { Contract, type Part } from "./contract.ts";
-import { openService, type Sending, type Service } from "./rig.ts";
+import { type Answer, openService, type Sending, type Service } from "./rig.ts";
 
 const MODULES: readonly Module[] = [account, customer, order];
 const ID = "0193b5a0-7c1e-7000-8000-0000000000ff";
@@ -172,6 +172,32 @@ describe("the API document", () => {
     }
     const refused = await service.send("/livez", { method: "DELETE" });
     await contract.assertConforms(refused, { method: "GET", path: "/livez" });
+  });
+
+  it("says of what live streams answer what it is", async () => {
+    const topic = "/topics/account-events";
+    const history = "/accounts/live-1/events";
+    const live = { accept: "text/event-stream" };
+    const conforms = async (answer: Answer, path: string, status: number) => {
+      assertEquals(answer.status, status, `${path}: ${answer.text}`);
+      await contract.assertConforms(answer, { method: "GET", path: contract.pathOf(path.split("?")[0] ?? "") });
+    };
+    const open = { body: { type: "OpenAccount", owner: "Alice", initial_balance: 10 } };
+    await service.send("/accounts/live-1", open);
+    const place = { ...live, "last-event-id": "nowhere" };
+    await conforms(await service.send(topic, { method: "HEAD" }), topic, 200);
+    await conforms(await service.send(history, { method: "HEAD", headers: live }), history, 200);
+    await conforms(await service.send(`${topic}?after=nowhere`), topic, 400);
+    await conforms(await service.send(topic, { headers: place }), topic, 400);
+    await conforms(await service.send(history, { headers: place }), history, 400);
+    for (const [limit, status] of [["LIVE_STREAM_LIMIT", 503], ["LIVE_STREAMS_PER_CLIENT", 429]] as const) {
+      await using full = await openService({ environment: { [limit]: "1" } });
+      await full.send("/accounts/live-1", open);
+      const reading = await fetch(full.url + topic);
+      await conforms(await full.send(topic), topic, status);
+      await conforms(await full.send(history, { headers: live }), history, status);
+      await reading.body?.cancel();
+    }
   });
 });
 
