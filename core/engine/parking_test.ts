@@ -38,6 +38,21 @@ describe("what operators ask of parked aggregates", () => {
     assertEquals(tried, [["a", 0, 4], ["b", 0, 4], ["c", 0, 4]]);
   });
 
+  it("waits for its turn after a restart, and is tried at once when the redrive is cancelled", async () => {
+    const { runtime, parking } = openParking("a", "b", "c");
+    parking.begin(parking.parked(), { fresh: true });
+    parking.obey(redrive(4, 2));
+    assertEquals(parking.due()?.aggregateId, "a");
+    parking.free(parkedOf("a"));
+    assertEquals([parking.due(), parking.waitMs()], [undefined, 500]);
+    await runtime.advance(500);
+    assertEquals(parking.due()?.aggregateId, "b");
+    parking.free(parkedOf("b"));
+    assertEquals([parking.due(), parking.waitMs()], [undefined, 500]);
+    parking.obey({ ...NOTHING, number: 5 });
+    assertEquals([parking.due()?.aggregateId, parking.due()?.attempts], ["c", 0]);
+  });
+
   it("is not done any more once it is cancelled, nor twice as often for being asked twice", async () => {
     const { runtime, parking } = openParking("a", "b");
     parking.obey(redrive(4, 0.1));

@@ -112,6 +112,35 @@ function redriving(open: () => Promise<DeadLetterStore>): void {
     assertEquals(await lettersOf(service), []);
   });
 
+  it("wait for their turn in a redrive over a restart, and heal once it is cancelled", async () => {
+    await using store = await open();
+    const { module, broken } = brittle();
+    broken.add(13);
+    // A copy of a cluster tries one at once each time it takes some of eight slices over.
+    const ids = Array.from({ length: 12 }, (_, at) => `bad-${at}`);
+    {
+      await using service = await openService({ ...store, modules: [module] });
+      for (const id of ids) await counted(service, id, 13);
+      await until(async () => (await parkedFor(service)).length === ids.length);
+      broken.clear();
+      const slowly = { per_second: 0.001, dry_run: false };
+      assertEquals((await service.send(REDRIVE, { operator: true, body: slowly })).status, 200);
+      await progressWhen(service, ({ redrive }) => redrive.recovered > 0);
+    }
+    await using service = await openService({ ...store, modules: [module] });
+    await progressWhen(service, ({ redrive }) => redrive.recovered > 1);
+    // Between any two of these the subscription would try another one that is due.
+    for (const at of ids.keys()) {
+      await counted(service, `good-${at}`, 1);
+      await until(async () => (await came(service, `good-${at}`)).length === 1);
+    }
+    const { running, redrive } = await progressOf(service);
+    assertEquals([running, redrive.waiting > 0], [true, true], `found ${redrive.waiting} that wait`);
+    assertEquals((await service.send(`${REDRIVE}/cancel`, { operator: true, body: {} })).body.cancelled, true);
+    for (const id of ids) await until(async () => (await came(service, id)).length === 1);
+    await until(async () => (await lettersOf(service)).length === 0);
+  });
+
   it("that fail again stay, each tried once for a request; another request is refused while one runs", async () => {
     await using store = await open();
     const { module, broken } = brittle();

@@ -110,6 +110,14 @@ export const deadLetterGuards: readonly Guard[] = [
     test: LETTERS,
   },
   {
+    promise: "a redrive that is under way goes on at its pace after a restart",
+    file: "core/engine/subscription.ts",
+    find: "    this.#request = 0;",
+    replace: "    this.#request = this.#parts.requests.orders.number;",
+    test: LETTERS,
+    case: "wait for their turn",
+  },
+  {
     promise: "a redrive that was cancelled tries nothing more",
     file: "core/engine/parking.ts",
     find: "if (held.redrive !== undefined)",
