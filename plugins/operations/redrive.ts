@@ -29,7 +29,7 @@ export function redriveOperations(parts: RedriveParts): readonly Operation[] {
 function redriveOf({ letters, requests, ask }: RedriveParts): Operation {
   const input = z.strictObject({
     ...filterShape,
-    /** For each process that runs one of the subscriptions. */
+    /** For each of the subscriptions by itself, in each process that runs it. */
     per_second: z.number().positive().max(1_000).default(20),
     dry_run: z.boolean().default(true),
     by,
