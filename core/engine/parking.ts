@@ -4,8 +4,8 @@ import type { Runtime } from "../ports/runtime.ts";
 import { matches, type Orders } from "./subscription_orders.ts";
 import { backoffMs, type RetryPolicy } from "./retry.ts";
 
-/** Beyond this many the subscriber itself is broken, not its aggregates: the subscription waits for a restart. */
-export const MAX_PARKED = 10_000;
+/** Beyond this many the subscriber itself is broken, not its aggregates: the subscription waits until one is freed. */
+const MAX_PARKED = 10_000;
 
 /**
  * A parked aggregate as it is stored, what is to be tried, which an operator may have changed, and when that is due on
@@ -19,11 +19,13 @@ type Before = Pick<Held, "toTry" | "dueMs">;
 export class Parking {
   readonly #runtime: Runtime;
   readonly #policy: RetryPolicy;
+  readonly #max: number;
   readonly #held = new Map<string, Held>();
 
-  constructor(runtime: Runtime, policy: RetryPolicy) {
+  constructor(runtime: Runtime, policy: RetryPolicy, max = MAX_PARKED) {
     this.#runtime = runtime;
     this.#policy = policy;
+    this.#max = max;
   }
 
   get size(): number {
@@ -34,21 +36,32 @@ export class Parking {
     return [...this.#held.values()].map(({ parked }) => parked);
   }
 
-  /** Begins with what is stored. With `fresh` all have their tries again: somebody may have mended the subscriber. */
+  /**
+   * Begins with what is stored, however many: they may be those of several copies. With `fresh` all have their tries
+   * again: somebody may have mended the subscriber.
+   */
   begin(parked: readonly Parked[], { fresh }: { readonly fresh: boolean }): void {
     this.#held.clear();
-    for (const each of parked) this.hold(fresh ? { ...each, attempts: 0, givenUp: false } : each);
+    for (const each of parked) this.#keep(fresh ? { ...each, attempts: 0, givenUp: false } : each);
   }
 
   get(stream: Stream): Parked | undefined {
     return this.#held.size === 0 ? undefined : this.#held.get(streamKey(stream))?.parked;
   }
 
-  /** Keeps an aggregate back until its next try: at once when its last one went well, else after a while. */
+  /**
+   * Keeps an aggregate back until its next try: at once when its last one went well, else after a while. Throws
+   * `Unavailable` for one more than there may be.
+   */
   hold(parked: Parked): void {
-    if (this.#held.size >= MAX_PARKED && this.get(parked) === undefined) {
-      throw new Unavailable(`${MAX_PARKED} aggregates are parked: mend the subscriber and restart`);
+    if (this.#held.size >= this.#max && this.get(parked) === undefined) {
+      const most = `${this.#held.size} aggregates are parked, and at most ${this.#max} may be`;
+      throw new Unavailable(`${most}: mend the subscriber and restart, or redrive or skip some`);
     }
+    this.#keep(parked);
+  }
+
+  #keep(parked: Parked): void {
     this.#held.set(streamKey(parked), { parked, toTry: parked, dueMs: this.#nextTryMs(parked) });
   }
 

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
 import { parkedOf } from "../../tests/contract/read_model_samples.ts";
+import { Unavailable } from "../ports/event_store.ts";
 import { Parking } from "./parking.ts";
 import { RETRY_POLICIES } from "./retry.ts";
 import type { Orders } from "./subscription_orders.ts";
@@ -85,5 +86,21 @@ describe("what operators ask of parked aggregates", () => {
     assertEquals([parking.due()?.aggregateId, parking.due()?.from], ["a", 3]);
     parking.free(parkedOf("a"));
     assertEquals(parking.due(), undefined);
+  });
+});
+
+describe("parking that is full", () => {
+  it("takes no other aggregate, but all that is stored, and another one once one is freed", () => {
+    const parking = new Parking(virtualRuntime({ seed: 1 }), RETRY_POLICIES.default, 2);
+    parking.begin(["a", "b", "c"].map((id) => parkedOf(id)), { fresh: false });
+    assertEquals(parking.size, 3);
+    parking.hold(parkedOf("a"));
+    const refused = "3 aggregates are parked, and at most 2 may be: mend the subscriber and restart, or";
+    assertThrows(() => parking.hold(parkedOf("d")), Unavailable, refused);
+    parking.free(parkedOf("a"));
+    assertThrows(() => parking.hold(parkedOf("d")), Unavailable);
+    parking.free(parkedOf("b"));
+    parking.hold(parkedOf("d"));
+    assertEquals(parking.parked().map(({ aggregateId }) => aggregateId), ["c", "d"]);
   });
 });

@@ -38,11 +38,11 @@ export class Subscription {
   #waitingFor: string | undefined;
 
   constructor(subscriber: Subscriber, parts: SubscriptionParts) {
-    const { runtime, policy, log, metrics, breakerMs } = parts;
+    const { runtime, policy, log, metrics, breakerMs, maxParked } = parts;
     const { name } = subscriber;
     this.#subscriber = subscriber;
     this.#parts = parts;
-    this.#parking = new Parking(runtime, policy);
+    this.#parking = new Parking(runtime, policy, maxParked);
     this.#tries = new Tries({ ...parts, subscription: name, parking: this.#parking, request: () => this.#request });
     const goOn = () => this.#goOn();
     this.#redelivery = { ...parts, subscriber, parking: this.#parking, tries: this.#tries, goOn };

@@ -16,4 +16,6 @@ export type SubscriptionParts = {
   readonly policy: RetryPolicy;
   /** How long its breaker stays open. */
   readonly breakerMs: number;
+  /** How many aggregates it may keep back; left out: 10,000. */
+  readonly maxParked?: number;
 };

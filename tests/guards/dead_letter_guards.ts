@@ -125,6 +125,21 @@ export const deadLetterGuards: readonly Guard[] = [
     test: "core/engine/parking_test.ts",
   },
   {
+    promise: "a subscription stands still where it would park more than it may",
+    file: "core/engine/parking.ts",
+    find: "this.#held.size >= this.#max && ",
+    replace: "this.#held.size >= Infinity && ",
+    test: "tests/engine/parking_limit_test.ts",
+  },
+  {
+    promise: "what is stored as parked can be begun with, however much it is",
+    file: "core/engine/parking.ts",
+    find: "this.#keep(fresh ? {",
+    replace: "this.hold(fresh ? {",
+    test: "core/engine/parking_test.ts",
+    case: "takes no other aggregate",
+  },
+  {
     promise: "only the event that an operator looked at is passed by",
     file: "core/engine/parking.ts",
     find: "skip.from !== toTry.from || ",
