@@ -1,6 +1,8 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Module } from "annals";
+import { requestLogRef } from "../../core/engine/request_log.ts";
+import { type RedriveData, REQUESTS } from "../../core/engine/subscription_orders.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import type { Standing } from "../../core/ports/progress.ts";
 import publisher from "../../plugins/publisher/mod.ts";
@@ -40,7 +42,7 @@ describe("the publisher", () => {
     await using opened = await open({ sender });
     for (let by = 1; by <= 20; by++) await opened.count("a", by);
     assertEquals(await opened.standing("a", 20), "passed");
-    assertEquals(sender.firsts("a"), Array.from({ length: 20 }, (_, at) => at + 1));
+    assertEquals(sender.firsts("a"), upTo(20));
     assertEquals(sender.stored.length, 20);
     assertEquals((await opened.progress()).parked, []);
     assertEquals(await metricOf(opened.rig, "publish_failures_total", { topic: "counter-events" }), 3);
@@ -52,7 +54,7 @@ describe("the publisher", () => {
     await using opened = await open({ sender });
     for (let by = 1; by <= 20; by++) await opened.count("a", by);
     assertEquals(await opened.standing("a", 20), "passed");
-    assertEquals(sender.firsts("a"), Array.from({ length: 20 }, (_, at) => at + 1));
+    assertEquals(sender.firsts("a"), upTo(20));
     assertGreater(sender.stored.length, 20);
   });
 
@@ -79,6 +81,26 @@ describe("the publisher", () => {
     await opened.count("bad", 3);
     await opened.untilPassed("bad", 4);
     assertEquals(sender.firsts("bad"), [1, 2, 3, 4]);
+    assertEquals((await opened.progress()).parked, []);
+  });
+
+  it("sends in order what is redriven, a part at a time, and what comes in meanwhile", async () => {
+    const sender = new MemorySender();
+    sender.refuses = ({ value }) => value === '{"by":13}';
+    await using opened = await open({ sender });
+    for (const by of [1, 13]) await opened.count("bad", by);
+    for (let by = 100; by < 250; by++) await opened.count("bad", by);
+    await opened.untilTried(3, 152);
+    sender.refuses = () => false;
+    const send = sender.send.bind(sender);
+    let coming = 10;
+    sender.send = async (topic, messages) => {
+      if (coming-- > 0) await opened.count("bad", coming);
+      return await send(topic, messages);
+    };
+    await opened.redrive({ aggregate_id: "bad" });
+    await opened.untilPassed("bad", 162);
+    assertEquals(sender.stored.map(({ headers }) => Number(headers.ce_sequence)), upTo(162));
     assertEquals((await opened.progress()).parked, []);
   });
 
@@ -167,13 +189,22 @@ async function open({ module = counter, sender = new MemorySender(), storage = c
   };
   return {
     ...{ rig, sender },
+    redrive(filter: RedriveData["filter"]) {
+      const data: RedriveData = { filter, per_second: 20, total: 1 };
+      const asker = { by: "ada", correlationId: "c" };
+      return rig.app.service(requestLogRef).add(asker, async () => ({ type: REQUESTS.redriven, data }));
+    },
     count: (id: string, by: number) => rig.execute({ module: "counter", id, body: { type: "Count", by } }),
     progress: () => progress.load("publisher"),
     /** Once it is not behind. */
     standing: (id: string, version: number) => until((is) => is !== "behind", id, version),
     untilPassed: (id: string, version: number) => until((is) => is === "passed", id, version),
-    async untilTried(times: number) {
-      while ((await progress.load("publisher")).parked[0]?.attempts !== times) await moved();
+    /** With all events until that one behind it. */
+    async untilTried(times: number, through = 1) {
+      const first = async () => (await progress.load("publisher")).parked[0];
+      for (let parked = await first(); parked?.attempts !== times || parked.through < through; parked = await first()) {
+        await moved();
+      }
     },
     async untilWaiting() {
       while (!rig.lines.some(({ message }) => message === "A subscription waits")) await nextTurn();
@@ -182,4 +213,5 @@ async function open({ module = counter, sender = new MemorySender(), storage = c
   };
 }
 
+const upTo = (last: number) => Array.from({ length: last }, (_, at) => at + 1);
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));

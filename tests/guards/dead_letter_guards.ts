@@ -140,6 +140,14 @@ export const deadLetterGuards: readonly Guard[] = [
     case: "takes no other aggregate",
   },
   {
+    promise: "an aggregate is freed behind the last event that was kept back, not behind a part of them",
+    file: "core/engine/catch_up.ts",
+    find: "failed === undefined && last >= through",
+    replace: "failed === undefined",
+    test: "tests/engine/publisher_test.ts",
+    case: "what is redriven",
+  },
+  {
     promise: "only the event that an operator looked at is passed by",
     file: "core/engine/parking.ts",
     find: "skip.from !== toTry.from || ",
