@@ -227,6 +227,14 @@ export const feedGuards: readonly Guard[] = [
     case: "of before what is still announced",
   },
   {
+    promise: "a scan that was given up shows nothing",
+    file: `${STORE}/feed/slice_care.ts`,
+    find: "        if (signal.aborted) return;\n        minute = ",
+    replace: "        minute = ",
+    test: `${STORE}/feed/slice_care_test.ts`,
+    case: "before a scan has shown it",
+  },
+  {
     promise: "a new subscription has a low water only when what its scan has found is durable",
     file: `${STORE}/feed/scans.ts`,
     find: "      await feed.whenDurable(signal);\n",

@@ -13,14 +13,14 @@ import { readWatermarks } from "./watermarks.ts";
 
 export type SliceCareParts = {
   readonly session: CqlSession;
-  readonly leases: Leases;
+  readonly leases: Pick<Leases, "lowWater" | "setLowWater">;
   readonly clock: { nowMs(): number };
   readonly runtime: Runtime;
   readonly log: Log;
   readonly times: FeedTimes;
   readonly feed: SubscriptionFeed;
-  readonly sweep: SliceSweep;
-  /** Resolves once a scan that began after the call has shown all events of the slice, durably. */
+  readonly sweep: Pick<SliceSweep, "lowWater" | "moved" | "holds" | "content" | "finding">;
+  /** Resolves once a scan that began after the call has shown all events of the slice, durably, or at the signal. */
   readonly scan: (slice: number, signal: AbortSignal) => Promise<void>;
 };
 
@@ -150,6 +150,7 @@ export class SliceCare {
       if (minute < minuteOf(clock.nowMs() - times.scanBeyondMs)) {
         const settled = sweep.lowWater ?? minute;
         await scan(slice, signal);
+        if (signal.aborted) return;
         minute = Math.max(minute, settled);
       }
       this.#lowWater = minute;
