@@ -42,6 +42,8 @@ export function watchedSession(
     },
     show({ signal, beat, rest }) {
       pulse = { beat, rest };
+      // Those of the run before may have begun after it was left behind, and hide the calls of this one.
+      if (underWay.size > 0) beat();
       const giveUp = () => {
         const error = new CqlError("unknown", "No answer is waited for any more: the component was stopped, or hung");
         for (const { reject } of underWay) reject(error);

@@ -36,6 +36,17 @@ describe("a watched session", () => {
     assertEquals(rig.component().restarts, 1);
   });
 
+  it("shows to a run what was under way when it began, and gives it up", async () => {
+    await using rig = openRig();
+    const again = rig.session.execute(HUNG).catch(() => rig.session.execute(HUNG));
+    const givenUp = assertRejects(() => again, CqlError);
+    await rig.runtime.advance(200_000);
+    assertEquals(rig.component().restarts, 2);
+    await givenUp;
+    await rig.runtime.advance(3_600_000);
+    assertEquals(rig.component().restarts, 2);
+  });
+
   it("takes no rest for a hang, nor many calls one after the other", async () => {
     await using rig = openRig();
     for (let minutes = 0; minutes < 10; minutes += 1) {

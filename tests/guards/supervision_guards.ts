@@ -284,6 +284,14 @@ export const supervisionGuards: readonly Guard[] = [
     case: "that hangs is left behind",
   },
   {
+    promise: "a run that hangs is seen although calls of the one before it are under way",
+    file: "plugins/storage_scylla/watched_session.ts",
+    find: "      if (underWay.size > 0) beat();\n",
+    replace: "",
+    test: WATCHED_SESSION,
+    case: "when it began",
+  },
+  {
     promise: "answers to others hide no call that has none",
     file: "plugins/storage_scylla/watched_session.ts",
     find: "else if (oldest === givenUp) pulse?.beat();",
