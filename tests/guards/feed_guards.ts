@@ -203,6 +203,22 @@ export const feedGuards: readonly Guard[] = [
     case: "passes it only after the last",
   },
   {
+    promise: "a sweep that was given up moves no low water",
+    file: `${STORE}/feed/slice_sweep.ts`,
+    find: "    signal.throwIfAborted();\n    if (isFar)",
+    replace: "    if (isFar)",
+    test: `${STORE}/feed/slice_sweep_test.ts`,
+    case: "is not set back",
+  },
+  {
+    promise: "a run that was given up asks for no minutes",
+    file: `${STORE}/feed/announced.ts`,
+    find: "    signal.throwIfAborted();\n",
+    replace: "",
+    test: `${STORE}/feed/announced_test.ts`,
+    case: "once nobody wants",
+  },
+  {
     promise: "a minute is done by what is durable, not by what was shown",
     file: `${STORE}/feed/slice_care.ts`,
     find: "positions?.get(streamKey(each))?.durable",

@@ -50,15 +50,20 @@ export function announcedAfter(
 
 /**
  * The minutes of a slice, from one to another and both included, in which anything was announced that is kept; in
- * order. A short list of all is read at once. Else each is asked for by name: a long list leads through those that have
- * expired, and fails on too many.
+ * order. A short list of all is read at once. Else each is asked for by name, until the signal aborts: a long list
+ * leads through those that have expired, and fails on too many.
  */
 export async function announcedMinutes(session: CqlSession, asked: AskedMinutes): Promise<readonly number[]> {
   const minutes = await listed(session, asked) ?? await askedByName(session, asked);
   return [...minutes].sort((a, b) => a - b);
 }
 
-type AskedMinutes = { readonly slice: number; readonly from: number; readonly to: number };
+type AskedMinutes = {
+  readonly slice: number;
+  readonly from: number;
+  readonly to: number;
+  readonly signal: AbortSignal;
+};
 
 /** Undefined where the list of all minutes of all slices is long, or cannot be read. */
 async function listed(
@@ -77,11 +82,15 @@ async function listed(
   }
 }
 
-async function askedByName(session: CqlSession, { slice, from, to }: AskedMinutes): Promise<readonly number[]> {
+async function askedByName(
+  session: CqlSession,
+  { slice, from, to, signal }: AskedMinutes,
+): Promise<readonly number[]> {
   const minutes: number[] = [];
   const count = Math.ceil((to - from + 1) / MINUTES_ASKED);
   const firsts = Array.from({ length: count }, (_, at) => from + at * MINUTES_ASKED);
   await inFlight(firsts, ASKED_IN_FLIGHT, async (first) => {
+    signal.throwIfAborted();
     const asked = Array.from({ length: Math.min(MINUTES_ASKED, to - first + 1) }, (_, at) => BigInt(first + at));
     const marks = asked.map(() => "?").join(", ");
     const cql = `SELECT minute FROM outbox_messages WHERE slice = ? AND minute IN (${marks}) PER PARTITION LIMIT 1`;

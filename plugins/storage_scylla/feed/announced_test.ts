@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { CqlError, type CqlRow, type CqlSession, type Statement } from "../session.ts";
 import { announcedMinutes } from "./announced.ts";
 
-const ASKED = { slice: 1, from: 100, to: 399 };
+const ASKED = { slice: 1, from: 100, to: 399, signal: new AbortController().signal };
 const HELD = [99, 100, 250, 399, 400];
 
 describe("the minutes in which something was announced", () => {
@@ -27,6 +27,16 @@ describe("the minutes in which something was announced", () => {
       assertEquals(statements.slice(1).map(({ values }) => values.length), [61, 61, 61, 61, 61]);
     });
   }
+
+  it("are not asked for by name once nobody wants to know them", async () => {
+    const stopping = new AbortController();
+    const { session, statements } = sessionThat(() => {
+      stopping.abort();
+      throw new CqlError("unknown", "No answer is waited for any more");
+    });
+    await assertRejects(() => announcedMinutes(session, { ...ASKED, signal: stopping.signal }), DOMException);
+    assertEquals(statements.length, 1);
+  });
 
   it("are not known while nobody answers", async () => {
     const away = () => Promise.reject(new CqlError("unsent", "away"));

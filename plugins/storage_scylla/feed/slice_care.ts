@@ -122,7 +122,7 @@ export class SliceCare {
     const to = minuteOf(clock.nowMs()) - MANY_MINUTES;
     if (from > to) return () => true;
     if (sweep.holds(from) !== undefined) return (minute) => minute > to || sweep.holds(minute) !== false;
-    const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to }), signal));
+    const held = new Set(await this.#through(() => announcedMinutes(session, { slice, from, to, signal }), signal));
     return (minute) => minute > to || held.has(minute);
   }
 

@@ -16,7 +16,7 @@ export type Told = Stream & {
 };
 
 export type SweepParts = SettlementParts & {
-  readonly leases: Leases;
+  readonly leases: Pick<Leases, "lowWater" | "setLowWater">;
   /** The database's time. */
   readonly clock: { nowMs(): number };
   readonly tell: (told: Told) => void;
@@ -119,7 +119,7 @@ export class SliceSweep {
 
   async #sweep(signal: AbortSignal): Promise<void> {
     const { clock, runtime, times } = this.#parts;
-    if (this.#lowWater === undefined) await this.#begin();
+    if (this.#lowWater === undefined) await this.#begin(signal);
     while (!signal.aborted) {
       const nowMs = clock.nowMs();
       const lowWater = this.#lowWater ?? 0;
@@ -135,7 +135,7 @@ export class SliceSweep {
   }
 
   /** Begins some minutes before the stored low water, or with the first minute that holds anything. */
-  async #begin(): Promise<void> {
+  async #begin(signal: AbortSignal): Promise<void> {
     const { session, leases, clock, times } = this.#parts;
     const { slice } = this.tenure;
     const current = minuteOf(clock.nowMs());
@@ -143,8 +143,10 @@ export class SliceSweep {
     const stored = leases.lowWater(slice, SETTLED);
     const isFar = stored === undefined || stored < current - MANY_MINUTES;
     const oldest = minuteOf(clock.nowMs() - times.scanBeyondMs);
-    const held = isFar ? await announcedMinutes(session, { slice, from: oldest - times.minutesBack, to: current }) : [];
-    if (isFar) this.#listed = { from: oldest - times.minutesBack, to: closed, held: new Set(held) };
+    const from = oldest - times.minutesBack;
+    const held = isFar ? await announcedMinutes(session, { slice, from, to: current, signal }) : [];
+    signal.throwIfAborted();
+    if (isFar) this.#listed = { from, to: closed, held: new Set(held) };
     const first = Math.max(oldest, Math.min(stored ?? held[0] ?? closed, closed));
     for (let minute = first - times.minutesBack; minute <= current; minute += 1) {
       // What the list does not show may have been announced since, but hardly long ago.
