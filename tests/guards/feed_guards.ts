@@ -259,6 +259,13 @@ export const feedGuards: readonly Guard[] = [
     case: "before all that its scan has found is durable",
   },
   {
+    promise: "a scan that is asked for as another one ends is begun",
+    file: `${STORE}/feed/scans.ts`,
+    find: "    this.#running = undefined;\n  }\n",
+    replace: "  }\n",
+    test: `${STORE}/feed/scans_test.ts`,
+  },
+  {
     promise: "a checkpoint that is missing is made anew by a scan",
     file: `${STORE}/feed/slice_care.ts`,
     find: "const stored = leases.lowWater(this.tenure.slice, feed.name);",

@@ -44,7 +44,7 @@ export class Scans {
       waiting.done.resolve();
     };
     signal.addEventListener("abort", leave);
-    this.#running ??= this.#start().finally(() => this.#running = undefined);
+    this.#running ??= this.#start();
     await waiting.done.promise;
     signal.removeEventListener("abort", leave);
   }
@@ -66,7 +66,10 @@ export class Scans {
       show(life);
       return this.#run(session, life.signal);
     };
-    return branch.start({ name: `scan_for_${feed.name}`, mayEnd: true, until: signal, run });
+    const running = branch.start({ name: `scan_for_${feed.name}`, mayEnd: true, until: signal, run }).finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    return running;
   }
 
   async #run(session: CqlSession, signal: AbortSignal): Promise<void> {
@@ -82,6 +85,8 @@ export class Scans {
       this.#waiting = this.#waiting.filter((each) => !group.includes(each));
       for (const { done } of group) done.resolve();
     }
+    // Who asks from now on finds nobody who would look again, and begins the next one.
+    this.#running = undefined;
   }
 
   /** Goes on where it was after an outage, and ends early when nobody waits for it any more. */
