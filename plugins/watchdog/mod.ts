@@ -36,20 +36,22 @@ async function keepWatched(
 ): Promise<void> {
   const counters = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   const worker = new Worker(new URL("./watchdog_worker.ts", import.meta.url), { type: "module", name: "watchdog" });
-  const died = Promise.withResolvers<never>();
+  const died = new AbortController();
   worker.onerror = (event) => {
     event.preventDefault();
-    died.reject(new Error(`The watchdog's thread died: ${event.message}`));
+    died.abort(new Error(`The watchdog's thread died: ${event.message}`));
   };
+  const ending = AbortSignal.any([signal, died.signal]);
   try {
     worker.postMessage({ counters, ...times } satisfies Watch);
-    for (let seen = -1; !signal.aborted;) {
+    for (let seen = -1; !ending.aborted;) {
       const looked = Atomics.load(counters, LOOKED);
       if (looked !== seen) beat();
       seen = looked;
       Atomics.add(counters, MOVED, 1);
-      await Promise.race([runtime.sleep(TICK_MS, { signal }).catch(() => {}), died.promise]);
+      await runtime.sleep(TICK_MS, { signal: ending }).catch(() => {});
     }
+    died.signal.throwIfAborted();
   } finally {
     worker.terminate();
   }

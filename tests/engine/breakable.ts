@@ -129,7 +129,7 @@ function breakableDoors(faultOf: FaultOf) {
 }
 
 /** Stands in for the watchdog's thread, for which no test can let time pass: it looks at each tick of the test's. */
-function watchThreads(
+export function watchThreads(
   fault: Fault,
   { runtime, watching }: { readonly runtime: Runtime; readonly watching: { counters: Watch["counters"] } },
 ) {
@@ -158,7 +158,7 @@ function watchThreads(
 }
 
 /** Until it is disposed of, the value stands in the place of the original. */
-function replace<T extends object>(owner: T, name: keyof T, value: unknown): Disposable {
+export function replace<T extends object>(owner: T, name: keyof T, value: unknown): Disposable {
   const original = Object.getOwnPropertyDescriptor(owner, name) ?? {};
   Object.defineProperty(owner, name, { value, configurable: true, writable: true });
   return { [Symbol.dispose]: () => void Object.defineProperty(owner, name, original) };
