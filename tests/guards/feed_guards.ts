@@ -211,6 +211,14 @@ export const feedGuards: readonly Guard[] = [
     case: "is not set back",
   },
   {
+    promise: "a minute that stays open is told of, whichever run has read it",
+    file: `${STORE}/feed/slice_sweep.ts`,
+    find: "if (this.#stopping.signal.aborted) return;",
+    replace: "if (signal.aborted) return;",
+    test: `${STORE}/feed/slice_sweep_test.ts`,
+    case: "cannot be settled",
+  },
+  {
     promise: "a run that was given up asks for no minutes",
     file: `${STORE}/feed/announced.ts`,
     find: "    signal.throwIfAborted();\n",

@@ -193,7 +193,8 @@ export class SliceSweep {
       minute.known.clear();
       this.#pass();
     }).catch((error) => {
-      if (signal.aborted) return;
+      // They are the whole tenure's: the run that read the minute may have been given up.
+      if (this.#stopping.signal.aborted) return;
       log.error("A minute cannot be settled; it stays open", { slice, minute: number, error: String(error) });
     });
   }
