@@ -4,7 +4,9 @@ import type { Commit, Feed } from "./feed/feed.ts";
 import { Watch, type WatchParts } from "./feed/watch.ts";
 import { toUnavailable } from "./unavailable.ts";
 
-export type ChangeSourceParts = WatchParts & { readonly feed: Feed };
+export type ChangeSourceParts = WatchParts & {
+  readonly feed: Pick<Feed, "changes" | "backlog" | "handledShare" | "ring">;
+};
 
 /** The port, and what an append of this copy calls, so that nobody waits for a poll to find it. */
 export type ScyllaChangeSource = ChangeSource & { ring(stream: Stream, commit?: Commit): void };
@@ -23,15 +25,12 @@ export function createChangeSource(parts: ChangeSourceParts): ScyllaChangeSource
     },
     async watch(options) {
       const watch = new Watch(parts, options);
-      watches.add(watch);
       try {
         await watch.look();
       } catch (error) {
-        watches.delete(watch);
         throw toUnavailable(error);
       }
-      options.signal.addEventListener("abort", () => watches.delete(watch), { once: true });
-      return eventsOf(watch, () => watches.delete(watch));
+      return eventsOf(watch, watches);
     },
     ring(stream, commit) {
       feed.ring(stream, commit);
@@ -40,12 +39,14 @@ export function createChangeSource(parts: ChangeSourceParts): ScyllaChangeSource
   };
 }
 
-async function* eventsOf(watch: Watch, onEnd: () => void): AsyncGenerator<readonly RecordedEvent[], void> {
+/** A watch is among the others only while somebody takes what it tells. */
+async function* eventsOf(watch: Watch, others: Set<Watch>): AsyncGenerator<readonly RecordedEvent[], void> {
+  others.add(watch);
   try {
     yield* watch.events();
   } catch (error) {
     throw toUnavailable(error);
   } finally {
-    onEnd();
+    others.delete(watch);
   }
 }

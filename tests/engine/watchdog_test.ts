@@ -3,7 +3,7 @@ import { virtualRuntime } from "annals/testing";
 import watchdog from "../../plugins/watchdog/mod.ts";
 import { Fault } from "../contract/fault.ts";
 import { keptLog, openBranch } from "../contract/surroundings.ts";
-import { usedBytes } from "../http/memory.ts";
+import { usedBytes } from "../contract/memory.ts";
 import { replace, watchThreads } from "./breakable.ts";
 
 const TICK_MS = 1_000;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { type Hostile, hostile } from "./hostile.ts";
 import { bearer, Issuer, signingKey, tokenOf } from "./issuer.ts";
-import { usedBytes } from "./memory.ts";
+import { usedBytes } from "../contract/memory.ts";
 import { openService, sendRaw, type Service } from "./rig.ts";
 import { within } from "../contract/surroundings.ts";
 

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { commandBusRef } from "../../core/engine/command_bus.ts";
 import { parseCommand, registryRef } from "../../core/engine/registry.ts";
 import { httpRef } from "../../plugins/http/mod.ts";
-import { usedBytes } from "./memory.ts";
+import { usedBytes } from "../contract/memory.ts";
 import { openService, type Service } from "./rig.ts";
 import { SseReader } from "./sse_reader.ts";
 
