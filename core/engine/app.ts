@@ -89,7 +89,7 @@ class StartedApp implements App {
   stop(): Promise<void> {
     this.phase = "stopping";
     this.#stopping.abort();
-    return this.#stopped ??= this.#stack.disposeAsync().finally(() => this.#deadline?.done());
+    return this.#stopped ??= this.#stack.disposeAsync().catch(throwAll).finally(() => this.#deadline?.done());
   }
 }
 
@@ -148,6 +148,15 @@ async function stopPlugin(plugin: Plugin, { stop }: Started, { late, over }: Dea
   } catch (error) {
     throw new Error(`The plugin ${plugin.name} did not stop cleanly`, { cause: error });
   }
+}
+
+/** Each error by itself: of a chain of suppressed ones nothing is printed but that there is one. */
+function throwAll(error: unknown): never {
+  if (!(error instanceof SuppressedError)) throw error;
+  const errors: unknown[] = [];
+  let rest: unknown = error;
+  for (; rest instanceof SuppressedError; rest = rest.suppressed) errors.unshift(rest.error);
+  throw new AggregateError([rest, ...errors], "The service did not stop cleanly");
 }
 
 /** A plugin that cannot tell how it is hides no other. */

@@ -64,6 +64,24 @@ describe("startApp", () => {
     ]);
   });
 
+  it("tells of every plugin that does not stop, and why", async () => {
+    const failing = (name: string) =>
+      definePlugin({
+        name,
+        provides: {},
+        requires: {},
+        config: z.object({}),
+        start: () => Promise.resolve({ services: {}, stop: () => Promise.reject(new Error(`${name} is stuck`)) }),
+      });
+    const app = await start([failing("first"), failing("second"), failing("third")]);
+    const { errors } = await assertRejects(() => app.stop(), AggregateError);
+    assertEquals(errors.map(({ message, cause }) => [message, cause.message]), [
+      ["The plugin third did not stop cleanly", "third is stuck"],
+      ["The plugin second did not stop cleanly", "second is stuck"],
+      ["The plugin first did not stop cleanly", "first is stuck"],
+    ]);
+  });
+
   it("gathers a service from every plugin that provides it, and none is an empty list", async () => {
     let seen: readonly string[] | undefined;
     const reader = definePlugin({

@@ -167,6 +167,14 @@ export const guards: readonly Guard[] = [
     test: APP,
   },
   {
+    promise: "a stop that fails says of each plugin why",
+    file: "core/engine/app.ts",
+    find: ".catch(throwAll)",
+    replace: "",
+    test: APP,
+    case: "tells of every plugin",
+  },
+  {
     promise: "an id that a topic did not give is refused",
     file: "plugins/broker_local/local_broker.ts",
     find: "if (await found.skipThrough(eventId)) return found;",
