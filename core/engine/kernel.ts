@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { aborted } from "./aborted.ts";
 import { eventStoreRef } from "../ports/event_store.ts";
 import { definePlugin } from "../ports/plugin.ts";
 import { readModelsRef } from "../ports/read_models.ts";
@@ -23,7 +24,10 @@ import { tracedBus, tracedStore } from "./traced_commands.ts";
 
 const bytes = z.string().regex(/^[1-9][0-9]{0,14}$/, "expected a whole number of bytes, 1 or more").transform(Number);
 
-/** What stands between the doors and the storage: the registry, the command bus, queries and a subscriber per view. */
+/**
+ * What stands between the doors and the storage: the registry, the command bus, queries and a subscriber per view. A
+ * stop leaves commands behind that are not answered when it is late: their outcome is unknown, as after a kill.
+ */
 export function kernel(found: readonly FoundModule[]) {
   const registry = createRegistry(found);
   return definePlugin({
@@ -69,7 +73,7 @@ export function kernel(found: readonly FoundModule[]) {
           requests: new RequestLog({ store, runtime, book: new OrderBook() }),
           projectors: views.map((view) => createProjector(view, { readModels, demand })),
         },
-        stop: () => queue.whenIdle(),
+        stop: (late) => Promise.race([queue.whenIdle(), aborted(late)]),
       };
     },
   });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { aborted } from "../../core/engine/aborted.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
 import { eventStoreRef, Unavailable } from "../../core/ports/event_store.ts";
@@ -14,6 +15,8 @@ import { CqlError } from "./session.ts";
 import { openStorage, type Storage, type StorageOptions } from "./storage.ts";
 
 const AGAIN_MS = 2_000;
+/** How long a stop that is late still waits for the database: well within the last moment that all plugins share. */
+const LAST_ANSWERS_MS = 300;
 const ROLES = ["serve", "stream"] as const;
 
 /**
@@ -50,13 +53,34 @@ export default definePlugin({
     return {
       services: { eventStore, changeSource, readModels, snapshots, checkpoints, streamList },
       health,
-      async stop() {
+      async stop(late) {
         closing.abort();
-        await close();
+        await closeInTime(close, { ...services, late });
       },
     };
   },
 });
+
+type Closing = { readonly runtime: Runtime; readonly log: Log; readonly late: AbortSignal };
+
+/**
+ * A database that does not answer keeps nobody from ending: leases run out by themselves, and whoever takes over finds
+ * what was left. What is left behind here still closes once it is answered.
+ */
+async function closeInTime(close: () => Promise<void>, { runtime, log, late }: Closing): Promise<void> {
+  const closed = new AbortController();
+  const tooLong = aborted(late).then(() => runtime.sleep(LAST_ANSWERS_MS, { signal: closed.signal })).then(
+    () => log.warn("The database does not answer: the leases of this copy are left to run out"),
+    () => {},
+  );
+  const closing = close();
+  closing.catch(() => {});
+  try {
+    await Promise.race([closing, tooLong]);
+  } finally {
+    closed.abort();
+  }
+}
 
 async function open(config: DatabaseConfig, options: Omit<StorageOptions, keyof Database>): Promise<Storage> {
   const database = await openDatabase(config, options);

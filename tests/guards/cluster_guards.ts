@@ -6,6 +6,7 @@ const KEYED = "tests/cluster/keyed_commands_cluster_test.ts";
 const BORDERS = `${STORE}/borders_cluster_test.ts`;
 const CLOCK = `${STORE}/database_clock_test.ts`;
 const MIGRATIONS = `${STORE}/migrations_cluster_test.ts`;
+const PAUSED = "tests/cluster/paused_server_stop_alone_cluster_test.ts";
 const CONTRACT = `${STORE}/event_store_cluster_test.ts`;
 
 /** Of commits, keyed commands, buckets and the start of copies in the cluster store. */
@@ -243,6 +244,20 @@ export const clusterGuards: readonly Guard[] = [
     replace: "throw error;",
     test: "tests/cluster/service_cluster_test.ts",
     case: "away at the start",
+  },
+  {
+    promise: "a stop does not wait for a database that does not answer",
+    file: `${STORE}/mod.ts`,
+    find: "await closeInTime(close, { ...services, late });",
+    replace: "await close();",
+    test: PAUSED,
+  },
+  {
+    promise: "a stop does not wait for commands beyond its time",
+    file: "core/engine/kernel.ts",
+    find: "Promise.race([queue.whenIdle(), aborted(late)])",
+    replace: "queue.whenIdle()",
+    test: PAUSED,
   },
   {
     promise: "a fault in the middle of a start does not end it",

@@ -1,7 +1,10 @@
+import { assertLess } from "@std/assert";
 import { within } from "../contract/surroundings.ts";
 
 /** A slow machine may take most of it to start a server in Java, or several services on an empty keyspace. */
 const PRINTED_MS = 120_000;
+/** What every stop is promised, at most. */
+const STOP_MS = 10_000;
 
 /** A child process whose output is kept, ended with its own pid when disposed. */
 export class Program implements AsyncDisposable {
@@ -90,6 +93,14 @@ export type Exit = {
 export async function run(command: string, options: ProgramOptions): Promise<Exit> {
   await using program = new Program(command, options);
   return await within(program.exited, 30_000, `${command} ${options.args.join(" ")} to end`);
+}
+
+/** How the process ended; fails unless that was in time. */
+export async function timed(exiting: Promise<Exit>): Promise<Exit> {
+  const startedMs = performance.now();
+  const exit = await within(exiting, STOP_MS, "the service to stop");
+  assertLess(performance.now() - startedMs, STOP_MS);
+  return exit;
 }
 
 /** A moment to strike at; never a wait for something to have happened. */

@@ -1,16 +1,15 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { until, within } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
-import { type Exit, moment, momentOrEnd } from "./program.ts";
+import { moment, momentOrEnd, timed } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory } from "./service.ts";
 import { Writers } from "./writers.ts";
 
 /** Every other time the load goes on after the signal, for half of the time in which the doors stay open. */
 const DRAIN_MS = 1_000;
 const MOMENTS = Number(Deno.env.get("STOP_MOMENTS") ?? 10);
-const STOP_MS = 10_000;
 
 describe("SIGTERM under load", () => {
   it("ends with 0 in time, and what was stored was answered", async () => {
@@ -134,13 +133,6 @@ async function stopWhileWriting(
   const { code, stderr } = await exiting;
   assertEquals(code, 0, stderr);
   await writing;
-}
-
-async function timed(exiting: Promise<Exit>): Promise<Exit> {
-  const startedMs = performance.now();
-  const exit = await within(exiting, STOP_MS, "the service to stop");
-  assertLess(performance.now() - startedMs, STOP_MS);
-  return exit;
 }
 
 function connect({ url }: Service): Promise<Deno.TcpConn> {
