@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { Client } from "cassandra-driver";
 import { tell } from "../../tasks/demo/story.ts";
 import { Teller } from "../../tasks/demo/teller.ts";
 import { SseReader } from "../http/sse_reader.ts";
@@ -13,7 +14,7 @@ import { startProxy } from "./cql_proxy.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
 import { freePorts } from "./servers/ports.ts";
-import { within } from "../contract/surroundings.ts";
+import { until, within } from "../contract/surroundings.ts";
 
 const LOAD_MS = 3_000;
 const KILLED_AT_LINE = 4;
@@ -62,7 +63,11 @@ describe("copies of the service on one cluster store", () => {
     await using keyspace = await freshKeyspace("service");
     await using copies = await startCopies(keyspace.name, 3);
     const [first, second, third] = copies.services;
+    await using session = await openSession(keyspace.name);
+    const [, copy = ""] = /"copy":"([^"]+)"/.exec(first.program.stderr) ?? [];
+    await until(async () => await leasesOf(session.client, copy) > 1);
     assertEquals((await first.end("SIGTERM")).code, 0);
+    assertEquals(await leasesOf(session.client, copy), 0);
     await shownWithin(second, TAKEN_OVER_WITHIN_MS);
     assertEquals((await second.end("SIGKILL")).signal, "SIGKILL");
     await shownWithin(third, TAKEN_OVER_WITHIN_MS);
@@ -151,6 +156,20 @@ function write(copy: Service, journal: Journal, { seed }: { seed: number }) {
   let over = false;
   const done = new Writers(journal, { seed, count: 6 }).write(copy, () => over);
   return { done, end: () => void (over = true) };
+}
+
+/** With the keyspace's tables. */
+async function openSession(keyspace: string) {
+  const contactPoints = [cassandraAddress()];
+  const client = new Client({ contactPoints, localDataCenter: "datacenter1", keyspace, refreshSchemaDelay: 0 });
+  await client.connect();
+  return { client, [Symbol.asyncDispose]: () => client.shutdown() };
+}
+
+/** How many rows name the copy as their owner: one of its own among the copies, and one for each of its slices. */
+async function leasesOf(client: Client, copy: string): Promise<number> {
+  const { rows } = await client.execute("SELECT owner FROM leases");
+  return rows.filter((row) => String(row["owner"]) === copy).length;
 }
 
 /** Something new is in the view, whichever slice it falls into. */

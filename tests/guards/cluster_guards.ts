@@ -246,6 +246,14 @@ export const clusterGuards: readonly Guard[] = [
     case: "away at the start",
   },
   {
+    promise: "a stop gives leases back rather than letting them run out",
+    file: `${STORE}/storage.ts`,
+    find: "await leases.stop();",
+    replace: "await leases.abandon();",
+    test: "tests/cluster/service_cluster_test.ts",
+    case: "hand over at once when stopped",
+  },
+  {
     promise: "a stop does not wait for a database that does not answer",
     file: `${STORE}/mod.ts`,
     find: "await closeInTime(close, { ...services, late });",
