@@ -97,6 +97,35 @@ async function slowBacklog(aggregates: number, ms: number) {
   return { storage, runtime, asked, handler };
 }
 
+/** Tells of each counter, but fails on every 2 by an error of its own until it is mended. */
+function mendable() {
+  const told: string[] = [];
+  const keys = new Map<string, Set<string>>();
+  const state = { isBroken: true };
+  const handler = defineHandler({
+    name: "mendable",
+    on: {
+      Counted: {
+        schema: z.object({ by: z.number() }),
+        handle({ by }, { aggregateId, sequenceNumber }, { idempotencyKey }) {
+          const event = `${aggregateId}/${sequenceNumber}`;
+          keys.set(event, (keys.get(event) ?? new Set()).add(idempotencyKey));
+          if (by === 2 && state.isBroken) return Promise.reject(new Error("a fault of its own"));
+          told.push(event);
+          return Promise.resolve();
+        },
+      },
+    },
+  });
+  return { told, keys, state, plugins: [providing(handler), handlers] };
+}
+
+async function redrive({ app }: Rig, subscription: string): Promise<void> {
+  const asker = { by: "ada", correlationId: crypto.randomUUID() };
+  const data = { filter: { subscription }, per_second: 20, total: 1 };
+  await app.service(requestLogRef).add(asker, () => Promise.resolve({ type: REQUESTS.redriven, data }));
+}
+
 describe("a handler", () => {
   it("whose receiver fails for an hour catches up in order, with one effect for each event", async () => {
     await using receiver = openReceiver();
@@ -201,6 +230,36 @@ describe("a handler", () => {
       ["seven", 3, "Error: seven"],
     ]);
   });
+
+  for (const mending of ["redrive", "restart"]) {
+    it(`that failed by a fault of its own tells of all in order, once, when mended, after a ${mending}`, async () => {
+      const { told, keys, state, plugins } = mendable();
+      const storage = createMemoryStorage();
+      const runtime = virtualRuntime({ seed: 3 });
+      const parked = async () => (await storage.checkpoints.progress.load("mendable")).parked;
+      {
+        await using rig = await openRig({ modules: [counter], storage, runtime, plugins });
+        for (const by of [1, 2, 3]) await count(rig, "a", by);
+        await count(rig, "b", 1);
+        await runtime.advance(10_000);
+        assertEquals(told, ["a/1", "b/1"]);
+        assertEquals((await parked()).map(({ aggregateId, from, givenUp }) => [aggregateId, from, givenUp]), [
+          ["a", 2, true],
+        ]);
+        state.isBroken = false;
+        await count(rig, "a", 4);
+        await runtime.advance(60_000);
+        assertEquals(told.length, 2, "nobody has asked for another try");
+        if (mending === "redrive") await redrive(rig, "mendable");
+        await runtime.advance(10_000);
+        assertEquals(told.length, mending === "redrive" ? 5 : 2);
+      }
+      await using _rig = await openRig({ modules: [counter], storage, runtime, plugins });
+      await runtime.advance(10_000);
+      assertEquals([told, await parked()], [["a/1", "b/1", "a/2", "a/3", "a/4"], []]);
+      assertEquals([...keys.values()].map(({ size }) => size), [1, 1, 1, 1, 1]);
+    });
+  }
 
   it("that hangs is given up after its time, and its signal aborts", async () => {
     const aborted: unknown[] = [];
