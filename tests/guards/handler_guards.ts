@@ -1,6 +1,7 @@
 import type { Guard } from "./guards.ts";
 
 const HANDLERS = "tests/engine/handlers_test.ts";
+const CLUSTER = "tests/cluster/handlers_cluster_test.ts";
 
 /** What keeps the promises of work in the outside world. */
 export const handlerGuards: readonly Guard[] = [
@@ -10,6 +11,20 @@ export const handlerGuards: readonly Guard[] = [
     find: "const idempotencyKey = `${this.#handler.name}:${event.eventId}`;",
     replace: "const idempotencyKey = `${this.#handler.name}:${event.eventId}${performance.now()}`;",
     test: HANDLERS,
+  },
+  {
+    promise: "an event has the same key on every copy",
+    file: "core/engine/handling.ts",
+    find: "const idempotencyKey = `${this.#handler.name}:${event.eventId}`;",
+    replace: "const idempotencyKey = `${this.#handler.name}:${event.eventId}${Deno.pid}`;",
+    test: CLUSTER,
+  },
+  {
+    promise: "progress is stored once the effects of a page are there",
+    file: "core/engine/handling.ts",
+    find: "        goOn();\n        this.#parts.checkpoints.check(progress);",
+    replace: "        await this.#parts.checkpoints.commit(this.#handler.name, progress);",
+    test: CLUSTER,
   },
   {
     promise: "what was handled is not handled again because something behind it waits",
