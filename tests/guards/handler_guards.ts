@@ -24,7 +24,8 @@ export const handlerGuards: readonly Guard[] = [
     file: "core/engine/handling.ts",
     find: "        goOn();\n        this.#parts.checkpoints.check(progress);",
     replace: "        await this.#parts.checkpoints.commit(this.#handler.name, progress);",
-    test: CLUSTER,
+    test: "tests/service/webhook_test.ts",
+    case: "when it is killed",
   },
   {
     promise: "what was handled is not handled again because something behind it waits",

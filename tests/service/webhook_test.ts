@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHmac } from "node:crypto";
 import { describe, it } from "@std/testing/bdd";
 import { until } from "../contract/surroundings.ts";
@@ -14,10 +14,12 @@ function openReceiver() {
   const answers: number[] = [];
   /** Orders that it never takes. */
   const refused = new Set<string>();
+  const silence = { isKept: false, over: Promise.withResolvers<void>() };
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const text = await request.text();
     const status = answers.shift() ?? ([...refused].some((id) => text.includes(id)) ? 500 : 204);
     if (status === 204) taken.push({ headers: request.headers, text });
+    if (silence.isKept) await silence.over.promise;
     return new Response(null, { status, ...(status === 302 ? { headers: { location: "/elsewhere" } } : {}) });
   });
   const environment = {
@@ -25,7 +27,11 @@ function openReceiver() {
     WEBHOOK_ALLOWED_HOSTS: "example.com, 127.0.0.1",
     WEBHOOK_SECRET: SECRET,
   };
-  return { taken, answers, refused, environment, [Symbol.asyncDispose]: () => server.shutdown() };
+  const dispose = async () => {
+    silence.over.resolve();
+    await server.shutdown();
+  };
+  return { taken, answers, refused, silence, environment, [Symbol.asyncDispose]: dispose };
 }
 
 async function ship(service: Service): Promise<string> {
@@ -120,6 +126,30 @@ describe("the webhook", () => {
     const last = await ship(service);
     await until(() => taken.some(({ text }) => text.includes(last)));
     assertEquals(taken.some(({ text }) => text.includes(bad)), false);
+  });
+
+  it("tells again under the same key what it does not know to be told when it is killed, with one effect", async () => {
+    await using directory = await temporaryDirectory();
+    await using receiver = openReceiver();
+    const { taken, environment } = receiver;
+    const told: string[] = [];
+    {
+      await using service = await startService({ directory: directory.path, environment });
+      told.push(await ship(service));
+      await until(() => taken.length === 1);
+      receiver.silence.isKept = true;
+      told.push(await ship(service));
+      await until(() => taken.length >= 2);
+      await service.end("SIGKILL");
+    }
+    receiver.silence.isKept = false;
+    const before = taken.length;
+    await using service = await startService({ directory: directory.path, environment });
+    told.push(await ship(service));
+    await until(() => taken.some(({ text }) => JSON.parse(text).order_id === told[2]));
+    const effects = new Map(taken.map(({ headers, text }) => [headers.get("idempotency-key"), JSON.parse(text)]));
+    assertEquals([...effects.values()].map(({ order_id }) => order_id), told);
+    assert(taken.slice(before).some(({ text }) => text === taken[1]?.text), "the other process tells it too");
   });
 
   it("is off unless it has a URL, and refuses one that nobody has allowed", async () => {
