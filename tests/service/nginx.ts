@@ -2,6 +2,14 @@ import { Program, run } from "./program.ts";
 import { surroundings } from "./service.ts";
 import { within } from "../contract/surroundings.ts";
 
+type NginxOptions = {
+  readonly binary: string;
+  readonly directory: string;
+  readonly serviceUrl: string;
+  /** How many it makes to the service at most; as in the project's configuration when left out. */
+  readonly serviceConnections?: number;
+};
+
 /** An nginx with the project's own configuration, but for addresses and files, in front of a service. */
 export class Nginx implements AsyncDisposable {
   readonly url: string;
@@ -16,11 +24,14 @@ export class Nginx implements AsyncDisposable {
   }
 
   static async start(
-    { binary, directory, serviceUrl }: { binary: string; directory: string; serviceUrl: string },
+    { binary, directory, serviceUrl, serviceConnections = 10_000 }: NginxOptions,
   ): Promise<Nginx> {
     await shell(CERTIFICATES, directory);
     const port = freePort();
-    await Deno.writeTextFile(`${directory}/nginx.conf`, await configuration({ port, directory, serviceUrl }));
+    await Deno.writeTextFile(
+      `${directory}/nginx.conf`,
+      await configuration({ port, directory, serviceUrl, serviceConnections }),
+    );
     const script = `exec "${binary}" -p "${directory}" -c nginx.conf -e stderr -g "daemon off; master_process off;"`;
     const program = new Program("sh", { args: ["-c", script], environment: surroundings() });
     const url = `https://localhost:${port}`;
@@ -60,7 +71,7 @@ openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days
 `;
 
 async function configuration(
-  { port, directory, serviceUrl }: { port: number; directory: string; serviceUrl: string },
+  { port, directory, serviceUrl, serviceConnections }: Required<Omit<NginxOptions, "binary">> & { port: number },
 ): Promise<string> {
   const bodies = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   const temporary = bodies.map((name) => `  ${name}_temp_path ${directory}/${name};`).join("\n");
@@ -69,6 +80,7 @@ async function configuration(
     ["http {\n", `http {\n${temporary}\n`],
     ["listen 443 ", `listen 127.0.0.1:${port} `],
     ["server 127.0.0.1:8000 ", `server ${new URL(serviceUrl).host} `],
+    ["max_conns=10000;", `max_conns=${serviceConnections};`],
     ["/etc/annals/certificate.pem", `${directory}/certificate.pem`],
     ["/etc/annals/key.pem", `${directory}/key.pem`],
   ] as const;

@@ -49,12 +49,29 @@ describe("a service behind deploy/proxy/nginx.conf", () => {
     await until(async () => (await send("/accounts/b")).status === 200);
     assertEquals((await service.get("/accounts/slow")).status, 404);
   });
+
+  it("gets no more at once than it takes, and who is over is told when to come back", async () => {
+    await using proxied = await open({}, 3);
+    if (proxied === undefined) return;
+    const { send, nginx, service } = proxied;
+    assertEquals((await send("/accounts/b", { body: OPEN })).status, 201);
+    const held = await Promise.all([1, 2, 3].map(() => follow(nginx)));
+    const refused = await send("/accounts/b");
+    assertEquals([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+    assertMatch(refused.headers.get("strict-transport-security") ?? "", /max-age/);
+    for (const connection of held) connection.close();
+    await until(async () => (await send("/accounts/b")).status === 200);
+    await service.end("SIGKILL");
+    const lost = await send("/accounts/b");
+    assertEquals([lost.status, lost.headers.get("retry-after")], [502, null]);
+    assertMatch(lost.headers.get("strict-transport-security") ?? "", /max-age/);
+  });
 });
 
 type Sending = { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> };
 
 /** Undefined where nginx is not installed, which it says. */
-async function open(environment: Readonly<Record<string, string>> = {}) {
+async function open(environment: Readonly<Record<string, string>> = {}, serviceConnections = 10_000) {
   const binary = await findNginx();
   if (binary === undefined) {
     console.log("not tested: nginx or openssl is missing; install them, or name nginx in NGINX");
@@ -64,7 +81,7 @@ async function open(environment: Readonly<Record<string, string>> = {}) {
   const directory = stack.use(await temporaryDirectory());
   const service: Service = stack.use(await startService({ directory: directory.path, environment }));
   const path = await Deno.realPath(directory.path);
-  const nginx = stack.use(await Nginx.start({ binary, directory: path, serviceUrl: service.url }));
+  const nginx = stack.use(await Nginx.start({ binary, directory: path, serviceUrl: service.url, serviceConnections }));
   const client = stack.adopt(Deno.createHttpClient({ caCerts: [...nginx.caCerts] }), (each) => each.close());
   const send = async (path: string, { body, headers = {} }: Sending = {}) => {
     const given = body === undefined ? { headers } : {
