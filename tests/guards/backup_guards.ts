@@ -35,6 +35,16 @@ export const backupGuards: readonly Guard[] = [
     case: "leaves a file alone that stands in the data directory",
   },
   {
+    promise: "no writer waits for a backup",
+    file: "plugins/storage_sqlite/backup.ts",
+    find: "  const source = openForReading(name);\n",
+    replace: `  const source = openForReading(name);
+  new (await import("node:sqlite")).DatabaseSync(name).prepare("begin immediate").run();
+`,
+    test: BACKUP,
+    case: "make no writer wait",
+  },
+  {
     promise: "a backup of a damaged store says which file is damaged",
     file: "plugins/storage_sqlite/backup.ts",
     find: "error instanceof Unsound || isDamaged(error)",

@@ -4,9 +4,13 @@ import { DatabaseSync } from "node:sqlite";
 import { type Entry, Journal, readHistories } from "./journal.ts";
 import { assertHasAll, journalOf, runUnderLoad } from "./under_load.ts";
 import { assertAllTrue } from "./replay.ts";
-import { assertStatus, seeing, startService, temporaryDirectory } from "./service.ts";
-import { runTask, succeeds } from "./task.ts";
+import { assertStatus, seeing, type Service, startService, temporaryDirectory } from "./service.ts";
+import { runTask, startTask, succeeds } from "./task.ts";
+import { within } from "../contract/surroundings.ts";
+import type { Exit, Program } from "./program.ts";
 
+const UUID = "6f1a3c55-4d0e-4a43-9d0a-2f0f0b8a1c11";
+const LARGE_ORDERS = 150;
 const ACCOUNT = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 
 describe("deno task backup and deno task restore", () => {
@@ -24,6 +28,21 @@ describe("deno task backup and deno task restore", () => {
     const histories = await readHistories(service, journal.paths());
     assertHasAll(histories, acknowledged);
     await assertAllTrue(service, journalOf(journal, histories));
+  });
+
+  it("make no writer wait: commands are acknowledged while the copy stands still in the middle", async () => {
+    await using directory = await temporaryDirectory();
+    await using service = await startService({ directory: directory.path });
+    assertStatus(await service.post("/accounts/acc-001", ACCOUNT), 201);
+    await writeLargeOrders(service);
+    await using backup = await stoppedInTheMiddle(directory.path);
+    for (let count = 1; count <= 20; count += 1) {
+      assertStatus(await service.post("/accounts/acc-001", { type: "Deposit", amount: 1 }), 200);
+    }
+    backup.kill("SIGCONT");
+    const { code, stdout, stderr } = await within(backup.exited, 60_000, "the backup to end");
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, `has ${1 + LARGE_ORDERS} events of ${1 + LARGE_ORDERS} aggregates`);
   });
 
   it("leave no view and no snapshot of a future that is gone", async () => {
@@ -98,6 +117,47 @@ async function backUpUnderLoad(directory: string, journal: Journal): Promise<rea
   const [, events = ""] = /copy has (\d+) events of \d+ aggregates, the last of 20/.exec(stdout) ?? [];
   assert(acknowledged.length <= Number(events), stdout);
   return acknowledged;
+}
+
+/** Some 60 KB each: so many that copying them takes a while. */
+async function writeLargeOrders(service: Service): Promise<void> {
+  const items = Array.from({ length: 1_000 }, () => ({ product_id: UUID, quantity: 1 }));
+  for (let count = 1; count <= LARGE_ORDERS; count += 1) {
+    assertStatus(await service.post("/orders", { type: "CreateOrder", customer_id: UUID, items }), 201);
+  }
+}
+
+/** A backup that has written some of its pages and not all. One that was too quick is begun again, for another file. */
+async function stoppedInTheMiddle(directory: string): Promise<Program> {
+  const whole = sizeOf(`${directory}/store/events.db`);
+  for (let round = 1; round <= 20; round += 1) {
+    const program = startTask("backup", { directory, args: [`${directory}/copy-${round}`] });
+    const written = () => writtenOf(directory, `copy-${round}`);
+    let exit: Exit | undefined;
+    program.exited.then((each) => exit = each);
+    while (written() === 0 && exit === undefined) await new Promise((resolve) => setImmediate(resolve));
+    assertEquals(exit?.stderr ?? "", "");
+    program.kill("SIGSTOP");
+    if (written() < whole) return program;
+    await program[Symbol.asyncDispose]();
+  }
+  throw new Error("expected to stop a backup in the middle, found each at its end; make the store larger");
+}
+
+/** The bytes of a file under way to this name; infinitely many once it has it. */
+function writtenOf(directory: string, name: string): number {
+  const names = [...Deno.readDirSync(directory)].map((entry) => entry.name);
+  if (names.includes(name)) return Infinity;
+  const partial = names.find((each) => each.startsWith(`${name}.`) && each.endsWith(".partial"));
+  return partial === undefined ? 0 : Deno.statSync(`${directory}/${partial}`).size;
+}
+
+function sizeOf(path: string): number {
+  using db = new DatabaseSync(path, { readOnly: true });
+  const { bytes } =
+    db.prepare("select page_count * page_size as bytes from pragma_page_count, pragma_page_size").get() ??
+      {};
+  return Number(bytes);
 }
 
 /** Row by row, in the order of commits. */
