@@ -37,12 +37,15 @@ export class Parking {
   }
 
   /**
-   * Begins with what is stored, however many: they may be those of several copies. With `fresh` all have their tries
-   * again: somebody may have mended the subscriber.
+   * Begins with what is stored, however many: they may be those of several copies. What was not held before, as at a
+   * start or when it is taken over from another copy, has its tries again: somebody may have mended the subscriber.
    */
-  begin(parked: readonly Parked[], { fresh }: { readonly fresh: boolean }): void {
+  begin(parked: readonly Parked[]): void {
+    const before = new Set(this.#held.keys());
     this.#held.clear();
-    for (const each of parked) this.#keep(fresh ? { ...each, attempts: 0, givenUp: false } : each);
+    for (const each of parked) {
+      this.#keep(before.has(streamKey(each)) ? each : { ...each, attempts: 0, givenUp: false });
+    }
   }
 
   get(stream: Stream): Parked | undefined {

@@ -9,12 +9,20 @@ import type { Orders } from "./subscription_orders.ts";
 
 const NOTHING: Orders = { number: 0, pause: undefined, redrive: null, skips: new Map() };
 
+/** Given up, all of them, and then taken up again after an outage. */
+function resumeParking(...ids: readonly string[]) {
+  const opened = openParking(...ids);
+  opened.parking.begin(opened.stored);
+  return opened;
+}
+
+/** As at a start. */
 function openParking(...ids: readonly string[]) {
   const runtime = virtualRuntime({ seed: 1 });
   const parking = new Parking(runtime, RETRY_POLICIES.default);
   const parked = ids.map((id, at) => parkedOf(id, { request: 0, firstFailedAt: `2026-11-21T10:00:0${at}.000Z` }));
-  parking.begin(parked, { fresh: false });
-  return { runtime, parking };
+  parking.begin(parked);
+  return { runtime, parking, stored: parked };
 }
 
 function redrive(number: number, perSecond: number): Orders {
@@ -24,7 +32,7 @@ function redrive(number: number, perSecond: number): Orders {
 
 describe("what operators ask of parked aggregates", () => {
   it("is due one after the other at the rate of the redrive, the longest waiting first", async () => {
-    const { runtime, parking } = openParking("a", "b", "c");
+    const { runtime, parking } = resumeParking("a", "b", "c");
     assertEquals(parking.waitMs(), Infinity);
     parking.obey(redrive(4, 2));
     const tried: unknown[] = [];
@@ -41,7 +49,6 @@ describe("what operators ask of parked aggregates", () => {
 
   it("waits for its turn after a restart, and is tried at once when the redrive is cancelled", async () => {
     const { runtime, parking } = openParking("a", "b", "c");
-    parking.begin(parking.parked(), { fresh: true });
     parking.obey(redrive(4, 2));
     assertEquals(parking.due()?.aggregateId, "a");
     parking.free(parkedOf("a"));
@@ -55,7 +62,7 @@ describe("what operators ask of parked aggregates", () => {
   });
 
   it("is not done any more once it is cancelled, nor twice as often for being asked twice", async () => {
-    const { runtime, parking } = openParking("a", "b");
+    const { runtime, parking } = resumeParking("a", "b");
     parking.obey(redrive(4, 0.1));
     parking.obey(redrive(4, 0.1));
     const first = parking.due();
@@ -69,7 +76,7 @@ describe("what operators ask of parked aggregates", () => {
   });
 
   it("is not asked again of what was tried for that request", () => {
-    const { parking } = openParking("a");
+    const { parking } = resumeParking("a");
     parking.obey(redrive(4, 2));
     const due = parking.due();
     parking.hold({ ...parkedOf("a"), ...due, attempts: 3, givenUp: true });
@@ -80,7 +87,7 @@ describe("what operators ask of parked aggregates", () => {
   });
 
   it("passes by the event that was looked at, and none that it stands at since", () => {
-    const { parking } = openParking("a", "b");
+    const { parking } = resumeParking("a", "b");
     const skip = (from: number) => ({ number: 3, from });
     parking.obey({ ...NOTHING, number: 3, skips: new Map([["counter/a", skip(2)], ["counter/b", skip(1)]]) });
     assertEquals([parking.due()?.aggregateId, parking.due()?.from], ["a", 3]);
@@ -92,7 +99,7 @@ describe("what operators ask of parked aggregates", () => {
 describe("parking that is full", () => {
   it("takes no other aggregate, but all that is stored, and another one once one is freed", () => {
     const parking = new Parking(virtualRuntime({ seed: 1 }), RETRY_POLICIES.default, 2);
-    parking.begin(["a", "b", "c"].map((id) => parkedOf(id)), { fresh: false });
+    parking.begin(["a", "b", "c"].map((id) => parkedOf(id)));
     assertEquals(parking.size, 3);
     parking.hold(parkedOf("a"));
     const refused = "3 aggregates are parked, and at most 2 may be: mend the subscriber and restart, or";

@@ -32,7 +32,6 @@ export class Subscription {
   readonly #breaker: Breaker;
   /** Of the last request that was carried out. */
   #request = 0;
-  #resumed = false;
   #checkpoint: Checkpoint | null = null;
   #failures = 0;
   #waitingFor: string | undefined;
@@ -117,8 +116,7 @@ export class Subscription {
     this.#subscriber.resume?.();
     const { checkpoint, parked } = await this.#subscriber.progress.load(this.name);
     this.#checkpoint = checkpoint;
-    this.#parking.begin(parked, { fresh: !this.#resumed });
-    this.#resumed = true;
+    this.#parking.begin(parked);
     this.#request = 0;
   }
 

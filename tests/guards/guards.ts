@@ -140,9 +140,9 @@ export const guards: readonly Guard[] = [
   },
   {
     promise: "a restart gives parked aggregates their tries again",
-    file: "core/engine/subscription.ts",
-    find: "fresh: !this.#resumed",
-    replace: "fresh: false",
+    file: "core/engine/parking.ts",
+    find: "before.has(streamKey(each)) ? each : {",
+    replace: "before.size >= 0 ? each : {",
     test: SUBSCRIPTION,
   },
   {
