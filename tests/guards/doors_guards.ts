@@ -307,4 +307,13 @@ export const doorsGuards: readonly Guard[] = [
     replace: 'if (!isList && FORBIDDEN_KEYS.has(key)) throw new TypeError("This key is not allowed");',
     test: "tests/http/hostile_test.ts",
   },
+  {
+    promise: "no URL that a client gives is asked",
+    file: "plugins/http/call.ts",
+    find: "    let answered: Response | Problem;\n",
+    replace:
+      '    let answered: Response | Problem;\n    void fetch(request.headers.get("referer") ?? "").catch(() => {});\n',
+    test: "tests/http/hostile_test.ts",
+    case: "is never asked",
+  },
 ];

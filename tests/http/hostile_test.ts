@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import storageSqlite from "../../plugins/storage_sqlite/mod.ts";
 import { within } from "../contract/surroundings.ts";
 import { attack, attackOperator } from "./attack.ts";
-import { bearer, Issuer, signingKey, tokenOf } from "./issuer.ts";
+import { AUDIENCE, bearer, Issuer, signingKey, tokenOf } from "./issuer.ts";
 import { openService, sendRaw, type Service } from "./rig.ts";
 
 const CASES = Number(Deno.env.get("HOSTILE_CASES") ?? 10_000);
@@ -16,6 +16,12 @@ const GUARDED = {
   RATE_LIMIT: "1000000/1",
   RATE_LIMIT_GLOBAL: "2000000/1",
 };
+
+const URL_HEADERS = [
+  ...["origin", "referer", "forwarded", "x-forwarded-for", "x-forwarded-host", "link", "content-location"],
+  ...["x-correlation-id", "traceparent", "tracestate", "idempotency-key", "if-match", "consistency-token", "prefer"],
+  ...["accept", "content-type", "last-event-id", "x-callback-url", "x-original-url", "x-http-destinationurl"],
+];
 
 describe(`${CASES} hostile requests`, () => {
   it("are answered in time, without a fault, and store nothing but what was acknowledged", async () => {
@@ -87,5 +93,34 @@ describe("what is no request", () => {
     const both = `${post}Content-Length: ${hidden.length}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`;
     const answered = await sendRaw(service.url, both);
     assert(!answered.includes('"status":"pass"'), answered);
+  });
+});
+
+describe("a URL that a client gives", () => {
+  it("is never asked, wherever it stands", async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const url = `http://127.0.0.1:${listener.addr.port}/`;
+    const key = signingKey("one");
+    await using issuer = new Issuer([key]);
+    await using service = await openService({ environment: { ...issuer.environment, ...GUARDED } });
+    const headers = bearer(await tokenOf(key));
+    for (const name of URL_HEADERS) {
+      await service.send("/views/account_balances", { headers: { ...headers, [name]: url } });
+    }
+    const named = { alg: key.alg, kid: "other", jku: url, x5u: url, iss: url };
+    const foreign = [named, { iss: url, sub: "alice", aud: AUDIENCE, exp: 4e9 }].map((part) =>
+      btoa(JSON.stringify(part)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
+    );
+    assertEquals((await service.send("/accounts/a", { headers: bearer(`${foreign.join(".")}.AAAA`) })).status, 401);
+    const body = { type: "OpenAccount", owner: url, initial_balance: 1 };
+    const opened = await service.send("/accounts/a", { headers, body });
+    assertEquals(opened.status, 201);
+    const after = { ...headers, "consistency-token": opened.headers.get("consistency-token") ?? "", prefer: "wait=10" };
+    assertEquals((await service.send(`/views/account_balances/a`, { headers: after })).body.owner, url);
+    await service.send(`/views/${encodeURIComponent(url)}?x=${encodeURIComponent(url)}`, { headers });
+    // Connections are taken in the order in which they came: nobody was before this one.
+    using own = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    using first = await listener.accept();
+    assertEquals(first.remoteAddr, own.localAddr);
   });
 });
