@@ -11,6 +11,8 @@ interface Entry {
 const FORBIDDEN_NAMES = ["src", "utils", "helpers", "common", "types.ts"];
 /** Rooms whose every folder the map names. */
 const MAPPED_ROOMS = ["core", "plugins", "modules"];
+/** In what a comparison names. */
+const SECRET = /token|secret|password|digestOf/i;
 const MAP_HEADING = "## The map";
 
 Deno.test("no imports run in a circle, types included", async () => {
@@ -32,6 +34,18 @@ Deno.test("the import law holds, and no comment switches a rule of the house off
     }
   }
   assertEquals(findings, []);
+});
+
+Deno.test("what is secret is compared in constant time", async () => {
+  const sources = (await sourcePaths()).filter((path) => /^(core|plugins)\//.test(path) && !path.endsWith("_test.ts"));
+  const findings: string[] = [];
+  for (const path of sources) {
+    const found = comparedSecrets(path, await Deno.readTextFile(path));
+    findings.push(...found.map((text) => `${path}: ${text}`));
+  }
+  assertEquals(findings, [], "expected timingSafeEqual of digests");
+  const gates = await Deno.readTextFile("plugins/http/access/operator_gates.ts");
+  assert(gates.includes("timingSafeEqual(digestOf(given), expected)"), "expected the token's digests to be compared");
 });
 
 Deno.test("no folder or file has a name that says nothing", async () => {
@@ -57,6 +71,13 @@ Deno.test("findCycle names the files of a circle, and none of a diamond", () => 
   assertEquals(findCycle(circle), ["b", "d", "b"]);
   const diamond = new Map([["a", ["b", "c"]], ["b", ["d"]], ["c", ["d"]], ["d", []]]);
   assertEquals(findCycle(diamond), []);
+});
+
+Deno.test("comparedSecrets finds comparisons of what is called secret, and none with what stands in the source", () => {
+  const source = `if (token === expected || wanted != parts.secret || digestOf(given) == a) {}
+    if (token === undefined || token !== null || secret === "" || version === expected) {}`;
+  const found = ["token === expected", "wanted != parts.secret", "digestOf(given) == a"];
+  assertEquals(comparedSecrets("core/x.ts", source), found);
 });
 
 Deno.test("importsOf finds types, exports and type queries, and no text", () => {
@@ -179,6 +200,23 @@ function importsOf(path: string, source: string): string[] {
       TSImportType(node) {
         const specifier = /import\(\s*["']([^"']+)/.exec(context.sourceCode.getText(node))?.[1];
         if (specifier) found.push(specifier);
+      },
+    }),
+  };
+  Deno.lint.runPlugin({ name: "architecture", rules: { collect } }, path, source);
+  return found;
+}
+
+/** Comparisons that take the longer the more is right; with `undefined`, `null` or a text of the source nothing is. */
+function comparedSecrets(path: string, source: string): string[] {
+  const found: string[] = [];
+  const collect: Deno.lint.Rule = {
+    create: ({ sourceCode }) => ({
+      BinaryExpression(node) {
+        const sides = [node.left, node.right];
+        const isKnown = sides.some((side) => /\bundefined\b|^(null|"[^"]*")$/.test(sourceCode.getText(side)));
+        const isSecret = sides.some((side) => SECRET.test(sourceCode.getText(side)));
+        if (/^[=!]==?$/.test(node.operator) && isSecret && !isKnown) found.push(sourceCode.getText(node));
       },
     }),
   };

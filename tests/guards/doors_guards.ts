@@ -32,6 +32,13 @@ export const doorsGuards: readonly Guard[] = [
     test: MATRIX,
   },
   {
+    promise: "how long a wrong token takes tells nothing of the right one",
+    file: "plugins/http/access/operator_gates.ts",
+    find: "timingSafeEqual(digestOf(given), expected)",
+    replace: "given === token",
+    test: "tests/architecture_test.ts",
+  },
+  {
     promise: "without the operator's token its door wants for data what the public door wants",
     file: "plugins/http/access/operator_gates.ts",
     find: "expected === undefined ? behind(unlimitedData) : operation",
@@ -299,5 +306,14 @@ export const doorsGuards: readonly Guard[] = [
     find: 'if (!isList && FORBIDDEN_KEYS.has(key)) return refused(next, "This key is not allowed");',
     replace: 'if (!isList && FORBIDDEN_KEYS.has(key)) throw new TypeError("This key is not allowed");',
     test: "tests/http/hostile_test.ts",
+  },
+  {
+    promise: "no URL that a client gives is asked",
+    file: "plugins/http/call.ts",
+    find: "    let answered: Response | Problem;\n",
+    replace:
+      '    let answered: Response | Problem;\n    void fetch(request.headers.get("referer") ?? "").catch(() => {});\n',
+    test: "tests/http/hostile_test.ts",
+    case: "is never asked",
   },
 ];

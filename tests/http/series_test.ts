@@ -4,11 +4,11 @@ import { until } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "../service/chance.ts";
 import { openService, type Service } from "./rig.ts";
 
-const PATHS = 1_000;
+const PATHS = Number(Deno.env.get("SERIES_PATHS") ?? 10_000);
 const CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_.%/?&={}\"'";
 
 describe("the series of /metrics", () => {
-  it("are as many after a thousand made-up paths, ids, commands and headers as after one", async () => {
+  it(`are as many after ${PATHS} made-up paths, ids, commands and headers as after one`, async () => {
     const chance = chanceOf(printedSeed("series_test"));
     await using service = await openService();
     for (const request of requestsOf(() => "acc-1")) await request(service);
