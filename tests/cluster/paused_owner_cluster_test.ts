@@ -8,9 +8,9 @@ import { seeing, type Service, startService } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
+import { SLICES, slicesOf } from "./slices.ts";
 import { until } from "../contract/surroundings.ts";
 
-const SLICES = 8;
 const LOAD_MS = 2_000;
 /** Longer than its leases hold, and than another copy waits before it takes them. */
 const PAUSE_MS = 8_000;
@@ -57,12 +57,6 @@ describe("a copy that stands still for longer than its leases", () => {
 function start(keyspace: string): Promise<Service> {
   const environment = { SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace };
   return startService({ directory: "data/none", task: "start:cluster", environment });
-}
-
-/** How many slices a copy feeds, as it last said in its log. */
-function slicesOf({ program }: Service): number {
-  const line = program.stderr.split("\n").findLast((each) => each.includes("The slices of this copy have changed"));
-  return line === undefined ? 0 : JSON.parse(line).slices.length;
 }
 
 /** Something new is shown through this copy, whichever slice it falls into. */

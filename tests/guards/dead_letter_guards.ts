@@ -176,4 +176,12 @@ export const deadLetterGuards: readonly Guard[] = [
     replace: "",
     test: "tests/engine/handlers_test.ts",
   },
+  {
+    promise: "a redrive is gone on with by the copy that takes its aggregates over",
+    file: "core/engine/subscription.ts",
+    find: "    this.#resumed = true;\n    this.#request = 0;\n",
+    replace: "    this.#resumed = true;\n",
+    test: "tests/cluster/dead_letters_copies_cluster_test.ts",
+    case: "its owner is killed",
+  },
 ];

@@ -3,8 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { until, within } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
-import { moment, momentOrEnd, timed } from "./program.ts";
+import { moment, timed } from "./program.ts";
 import { assertStatus, launch, type Service, startService, temporaryDirectory } from "./service.ts";
+import { stopWhileWriting } from "./stopping.ts";
 import { Writers } from "./writers.ts";
 
 /** Every other time the load goes on after the signal, for half of the time in which the doors stay open. */
@@ -117,23 +118,6 @@ describe("SIGTERM", () => {
 });
 
 const open = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
-
-/** No request that is made within `onMs` after the signal may fail. */
-async function stopWhileWriting(
-  service: Service,
-  { writers, ms, onMs }: { writers: Writers; ms: number; onMs: number },
-): Promise<void> {
-  let over = false;
-  const writing = writers.write(service, () => over);
-  await momentOrEnd(ms, writing);
-  over = onMs === 0;
-  const exiting = timed(service.end("SIGTERM"));
-  await momentOrEnd(onMs, writing);
-  over = true;
-  const { code, stderr } = await exiting;
-  assertEquals(code, 0, stderr);
-  await writing;
-}
 
 function connect({ url }: Service): Promise<Deno.TcpConn> {
   const { hostname, port } = new URL(url);
