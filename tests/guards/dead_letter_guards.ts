@@ -134,8 +134,8 @@ export const deadLetterGuards: readonly Guard[] = [
   {
     promise: "what is stored as parked can be begun with, however much it is",
     file: "core/engine/parking.ts",
-    find: "this.#keep(fresh ? {",
-    replace: "this.hold(fresh ? {",
+    find: "this.#keep(before.has(",
+    replace: "this.hold(before.has(",
     test: "core/engine/parking_test.ts",
     case: "takes no other aggregate",
   },
@@ -175,13 +175,5 @@ export const deadLetterGuards: readonly Guard[] = [
     find: "await requests.refresh();",
     replace: "",
     test: "tests/engine/handlers_test.ts",
-  },
-  {
-    promise: "a redrive is gone on with by the copy that takes its aggregates over",
-    file: "core/engine/subscription.ts",
-    find: "    this.#resumed = true;\n    this.#request = 0;\n",
-    replace: "    this.#resumed = true;\n",
-    test: "tests/cluster/dead_letters_copies_cluster_test.ts",
-    case: "its owner is killed",
   },
 ];
