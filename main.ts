@@ -1,6 +1,7 @@
 import { startApp } from "./core/engine/app.ts";
 import type { Environment } from "./core/engine/configuration.ts";
 import { kernel } from "./core/engine/kernel.ts";
+import type { FoundModule } from "./core/engine/registry.ts";
 import { supervision } from "./core/engine/supervision.ts";
 import { type Plugin, StartError } from "./core/ports/plugin.ts";
 import { logRef } from "./core/ports/telemetry.ts";
@@ -23,30 +24,34 @@ import tracing from "./plugins/tracing/mod.ts";
 import watchdog from "./plugins/watchdog/mod.ts";
 import webhook from "./plugins/webhook/mod.ts";
 
-const signal = stopSignal();
-const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+if (import.meta.main) {
+  const signal = stopSignal();
+  const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  try {
+    const environment = Deno.env.toObject();
+    const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
+    const plugins = servicePlugins(modules, await dataPlugins(environment));
+    const app = await startApp({ plugins, environment, runtime: systemRuntime, signal });
+    app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
+    console.log(welcome(app.service(httpRef)));
+    await stopped.catch(() => {});
+    await app.stop();
+    Deno.exit(0);
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) Deno.exit(0);
+    console.error(error instanceof StartError ? `annals: ${error.message}` : error);
+    Deno.exit(error instanceof StartError ? error.exitCode : 1);
+  }
+}
 
-try {
-  const environment = Deno.env.toObject();
-  const modules = await Promise.race([discoverModules(modulesDirectory(environment)), stopped]);
+/** Everything in the service, given its modules and what keeps its data. */
+export function servicePlugins(modules: readonly FoundModule[], data: readonly Plugin[]): readonly Plugin[] {
   const watching = [logging, metrics, tracing, supervision, watchdog, health, authJwt];
-  const outside = [webhook, handlers];
-  const data = await dataPlugins(environment);
-  const plugins = [...watching, ...data, kernel(modules), ...outside, cdcStreamer, operations, http];
-  const app = await startApp({ plugins, environment, runtime: systemRuntime, signal });
-  app.service(logRef).info("started", Object.fromEntries(app.boot.map(({ plugin, ms }) => [plugin, Math.round(ms)])));
-  console.log(welcome(app.service(httpRef)));
-  await stopped.catch(() => {});
-  await app.stop();
-  Deno.exit(0);
-} catch (error) {
-  if (signal.aborted && error === signal.reason) Deno.exit(0);
-  console.error(error instanceof StartError ? `annals: ${error.message}` : error);
-  Deno.exit(error instanceof StartError ? error.exitCode : 1);
+  return [...watching, ...data, kernel(modules), webhook, handlers, cdcStreamer, operations, http];
 }
 
 /** Drivers are loaded only where they are used. */
-async function dataPlugins(environment: Environment): Promise<readonly Plugin[]> {
+export async function dataPlugins(environment: Environment): Promise<readonly Plugin[]> {
   const { SCYLLA_NODES: nodes, REDPANDA_BROKERS: brokers, ROLES: roles } = environment;
   if (nodes === undefined && roles !== undefined) {
     throw new StartError(`Cannot take ROLES=${roles} without SCYLLA_NODES: one process does it all; unset ROLES`);

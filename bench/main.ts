@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { measureCold } from "./cold.ts";
 import type { Measured } from "./figures.ts";
+import { keeperIn } from "./keep.ts";
 import { describeMachine } from "./machine.ts";
 import { figuresOf, print, ratesOf, type Report } from "./report.ts";
 import { measureRounds } from "./rounds.ts";
@@ -46,9 +47,10 @@ const { values } = parseArgs({
   },
 });
 try {
+  const keep = await keeperIn(values.json);
   const report = await run(values);
   console.log(print(report));
-  if (values.json !== undefined) await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  await keep(report);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   Deno.exit(1);

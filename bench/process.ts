@@ -8,9 +8,17 @@ export async function processorUs(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND * 1e6;
 }
 
-export async function residentMegabytes(pid: number): Promise<number> {
-  const kilobytes = /VmRSS:\s+(\d+) kB/.exec(await cat(`/proc/${pid}/status`))?.[1];
-  return Number(kilobytes) * 1024 / 1e6;
+export function residentMegabytes(pid: number): Promise<number> {
+  return megabytes(pid, /VmRSS:\s+(\d+) kB/);
+}
+
+/** The most that was ever resident. */
+export function peakResidentMegabytes(pid: number): Promise<number> {
+  return megabytes(pid, /VmHWM:\s+(\d+) kB/);
+}
+
+async function megabytes(pid: number, field: RegExp): Promise<number> {
+  return Number(field.exec(await cat(`/proc/${pid}/status`))?.[1]) * 1024 / 1e6;
 }
 
 /** The system gives these files to whoever has every permission; `cat` needs none of ours. */

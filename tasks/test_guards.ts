@@ -20,6 +20,8 @@ import { runTogether } from "./run_together.ts";
  * `--show` shows how their tests fail.
  */
 const HANGS_AFTER_MS = 60_000;
+/** Far beyond what the slowest of them takes while its guard stands, or that alone would count as noticed. */
+const HANGS_ON_SERVER_AFTER_MS = 300_000;
 /** Tests that hang only wait; those that need servers would disturb each other's. */
 const COPIES = 3;
 const NEEDS_SERVER = /_cluster_test\.ts$/;
@@ -125,7 +127,7 @@ async function noticing({ test, case: name = "" }: Guard, { root, server }: Plac
   const net = server !== undefined && server.hosts === undefined ? "--allow-net" : `--allow-net=${hosts}`;
   const report = `${root}/guard.xml`;
   await Deno.writeTextFile(report, "");
-  const late = AbortSignal.timeout(HANGS_AFTER_MS);
+  const late = AbortSignal.timeout(server === undefined ? HANGS_AFTER_MS : HANGS_ON_SERVER_AFTER_MS);
   const success = await runTogether("deno", {
     args: [
       ...["test", "--no-check", "--no-prompt", "--sanitize-ops", "--sanitize-resources", "--allow-env", "--allow-read"],

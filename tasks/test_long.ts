@@ -15,6 +15,12 @@ const LONG: readonly Long[] = [
   },
   { name: "made-up paths", variable: "SERIES_PATHS", cases: 100_000, test: "tests/http/series_test.ts" },
   { name: "kills at random moments", variable: "CRASH_ROUNDS", cases: 1_000, test: "tests/service/crash_test.ts" },
+  {
+    name: "readers that never read",
+    variable: "SILENT_READERS",
+    cases: 10_000,
+    test: "tests/service/silent_readers_test.ts",
+  },
   { name: "stops at random moments", variable: "STOP_MOMENTS", cases: 200, test: "tests/service/stop_test.ts" },
 ];
 

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { startKafka } from "../../tests/cluster/kafka/kafka.ts";
+import { keeperIn } from "../keep.ts";
 import { describeMachine, DRIVER } from "../machine.ts";
 import { print, type Report } from "../report.ts";
 import { BenchDatabase } from "./database.ts";
@@ -17,9 +18,10 @@ const { values } = parseArgs({
   },
 });
 try {
+  const keep = await keeperIn(values.json);
   const report = await run(values);
   console.log(print(report));
-  if (values.json !== undefined) await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  await keep(report);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   Deno.exit(1);

@@ -27,6 +27,9 @@ type Services = Map<string, unknown>;
 type Started = Awaited<ReturnType<Plugin["start"]>>;
 
 const START_TIMEOUT_MS = 30_000;
+/** How long a start that is given up from outside has to undo what it was at: well within what a stop may take. */
+const GIVE_UP_MS = 7_000;
+
 /**
  * Checks all configuration and the graph of services first, then starts the plugins one after the other in the order
  * of their needs. When one fails or takes too long, those that had started are stopped again and a `StartError` tells.
@@ -79,7 +82,13 @@ class StartedApp implements App {
 
   async start(plugin: Plugin, options: StartOptions): Promise<void> {
     const sinceMs = this.#runtime.monotonicMs();
-    const started = await startPlugin(plugin, { ...options, services: this.#services });
+    const leave = (ending: Promise<void>) => {
+      this.#stack.defer(() => {
+        this.#deadline ??= beginDeadline(this.#runtime);
+        return untilGivenUp(ending, this.#runtime);
+      });
+    };
+    const started = await startPlugin(plugin, { ...options, services: this.#services, leave });
     this.boot.push({ plugin: plugin.name, ms: this.#runtime.monotonicMs() - sinceMs });
     this.#stack.defer(() => stopPlugin(plugin, started, this.#deadline ??= beginDeadline(this.#runtime)));
     if (started.health !== undefined) this.#healths.set(plugin.name, started.health);
@@ -93,11 +102,15 @@ class StartedApp implements App {
   }
 }
 
+type PluginStart = StartOptions & {
+  readonly services: Services;
+  /** Takes what is left of a start that was given up from outside. */
+  readonly leave: (ending: Promise<void>) => void;
+};
+
 async function startPlugin(
   plugin: Plugin,
-  { services, config, runtime, signal, startTimeoutMs = START_TIMEOUT_MS }: StartOptions & {
-    readonly services: Services;
-  },
+  { services, config, runtime, signal, leave, startTimeoutMs = START_TIMEOUT_MS }: PluginStart,
 ): Promise<Started> {
   signal?.throwIfAborted();
   const given = new AbortController();
@@ -110,7 +123,8 @@ async function startPlugin(
     return await Promise.race([starting, late]);
   } catch (error) {
     given.abort(error);
-    stopWhenStarted(plugin, starting, runtime);
+    const ending = stopWhenStarted(plugin, starting, runtime);
+    if (signal?.aborted) leave(ending);
     throw error;
   } finally {
     waited.abort();
@@ -135,11 +149,21 @@ async function whenLate(
 }
 
 /** A start that was given up may still come to an end: then nothing of it may be left behind. */
-function stopWhenStarted(plugin: Plugin, starting: Promise<Started>, runtime: Runtime): void {
-  starting.then(async (started) => {
+function stopWhenStarted(plugin: Plugin, starting: Promise<Started>, runtime: Runtime): Promise<void> {
+  return starting.then(async (started) => {
     const deadline = beginDeadline(runtime);
     await stopPlugin(plugin, started, deadline).finally(deadline.done);
   }).catch(() => {});
+}
+
+/** What others wait for is given back by then, such as a lease; a start that hangs keeps nobody from ending. */
+async function untilGivenUp(ending: Promise<void>, runtime: Runtime): Promise<void> {
+  const given = new AbortController();
+  try {
+    await Promise.race([ending, runtime.sleep(GIVE_UP_MS, { signal: given.signal })]);
+  } finally {
+    given.abort();
+  }
 }
 
 async function stopPlugin(plugin: Plugin, { stop }: Started, { late, over }: Deadline): Promise<void> {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { aborted } from "./aborted.ts";
 import { eventStoreRef } from "../ports/event_store.ts";
 import { definePlugin } from "../ports/plugin.ts";
-import { readModelsRef } from "../ports/read_models.ts";
+import { type ReadModels, readModelsRef } from "../ports/read_models.ts";
 import { runtimeRef } from "../ports/runtime.ts";
 import { snapshotsRef } from "../ports/snapshots.ts";
 import { subscriberRef } from "../ports/subscriber.ts";
@@ -19,7 +19,7 @@ import { LIVE_CACHE_BYTES, LiveCache } from "./live_cache.ts";
 import { Demand } from "./demand.ts";
 import { createProjector } from "./projector.ts";
 import { createQueries, queriesRef } from "./queries.ts";
-import { createRegistry, type FoundModule, registryRef } from "./registry.ts";
+import { createRegistry, type FoundModule, registryRef, type ServedView } from "./registry.ts";
 import { tracedBus, tracedStore } from "./traced_commands.ts";
 
 const bytes = z.string().regex(/^[1-9][0-9]{0,14}$/, "expected a whole number of bytes, 1 or more").transform(Number);
@@ -55,7 +55,7 @@ export function kernel(found: readonly FoundModule[]) {
       /** Bytes of folded states kept in memory. */
       LIVE_CACHE_BYTES: bytes.default(LIVE_CACHE_BYTES),
     }),
-    async start({ services: { tracers: [tracer], ...services }, config }) {
+    async start({ services: { tracers: [tracer], ...services }, config, signal }) {
       const { store, snapshots, readModels, runtime, log, telemetry, lifecycle: { stopping } } = services;
       const loader = new AggregateLoader({ store, snapshots, log });
       const cache = new LiveCache(config.LIVE_CACHE_BYTES);
@@ -64,7 +64,7 @@ export function kernel(found: readonly FoundModule[]) {
       const queue = new CommandQueue({ store: appending, loader, cache, runtime, log, metrics });
       const demand = new Demand(runtime);
       const views = [...registry.views.values()];
-      for (const { model } of views) await readModels.prepare(model);
+      await prepareAll(views, { readModels, signal });
       return {
         services: {
           registry,
@@ -77,4 +77,15 @@ export function kernel(found: readonly FoundModule[]) {
       };
     },
   });
+}
+
+/** A stop does not wait for what is not begun. */
+async function prepareAll(
+  views: readonly ServedView[],
+  { readModels, signal }: { readonly readModels: ReadModels; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const { model } of views) {
+    signal.throwIfAborted();
+    await readModels.prepare(model);
+  }
 }

@@ -39,7 +39,7 @@ export type Running<P> = {
 /**
  * Declares a plugin: what it provides and requires, the environment variables it reads (a zod schema whose keys are
  * their names), and how it starts. `start` may not return before its services work; its signal aborts when the start
- * is given up.
+ * is given up; a stop waits for it to end then, some seconds at most.
  */
 export function definePlugin<const P extends Refs, const Q extends Refs, F extends Shape>(plugin: {
   readonly name: string;

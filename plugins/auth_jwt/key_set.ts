@@ -1,16 +1,19 @@
 import { createLocalJWKSet, type CryptoKey, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
+import { aborted } from "../../core/engine/aborted.ts";
 import { backoffMs } from "../../core/engine/retry.ts";
 import type { Health } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type Keys, KeysUnavailable } from "./verifier.ts";
 
 export type KeySetParts = {
-  /** The keys as they are now. Rejects when they cannot be had. */
-  readonly fetchKeys: () => Promise<JSONWebKeySet>;
+  /** The keys as they are now, which nobody waits for any more once the signal aborts. Rejects when it has none. */
+  readonly fetchKeys: (signal: AbortSignal) => Promise<JSONWebKeySet>;
   readonly refreshMs: number;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
   /** Told when the keys are others than before. */
   readonly onChange: () => void;
 };
@@ -19,6 +22,7 @@ type Local = ReturnType<typeof createLocalJWKSet>;
 
 /** Between two fetches that made-up names of keys can cause. */
 const COOLDOWN_MS = 30_000;
+const ADVICE = "check JWKS_URL, and that its server can be reached from here";
 
 /** The issuer's keys, fetched anew now and then and when a token names one that is not among them. */
 export class KeySet implements Keys {
@@ -26,9 +30,9 @@ export class KeySet implements Keys {
   readonly algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
     .concat("EdDSA", "Ed25519");
   readonly #parts: KeySetParts;
-  readonly #stopped = new AbortController();
   #local: { readonly text: string; readonly keys: Local } | undefined;
   #fetching: Promise<void> | undefined;
+  #givenUp = new AbortController();
   #fetchedMs = -Infinity;
   #fault: string | undefined;
 
@@ -36,14 +40,16 @@ export class KeySet implements Keys {
     this.#parts = parts;
   }
 
-  /** Resolves after the first fetch, well or not; the keys are kept fresh until stopped. */
-  async start(): Promise<void> {
+  /** Resolves after the first fetch, well or not or given up by the signal; the keys are kept fresh until stopped. */
+  async start(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#giveUp(), { once: true });
     await this.#fetch();
-    void this.#keepFresh();
+    this.#parts.branch.start({ name: "key_set", run: (life) => this.#keepFresh(life) });
   }
 
-  stop(): void {
-    this.#stopped.abort();
+  async stop(late: AbortSignal): Promise<void> {
+    this.#giveUp();
+    await this.#parts.branch.stop(late);
   }
 
   async find(header: JWTHeaderParameters): Promise<CryptoKey> {
@@ -61,8 +67,10 @@ export class KeySet implements Keys {
 
   health(): Health {
     if (this.#fault === undefined) return { status: "pass" };
-    if (this.#local === undefined) return { status: "fail", reason: `There are no keys yet: ${this.#fault}` };
-    return { status: "warn", reason: `The keys fetched last are still in use: ${this.#fault}` };
+    if (this.#local === undefined) {
+      return { status: "fail", reason: `There are no keys yet, so no token is let in: ${this.#fault}; ${ADVICE}` };
+    }
+    return { status: "warn", reason: `The keys fetched last are still in use: ${this.#fault}; ${ADVICE}` };
   }
 
   #current() {
@@ -70,13 +78,16 @@ export class KeySet implements Keys {
     return this.#local;
   }
 
-  async #keepFresh(): Promise<void> {
+  async #keepFresh({ signal, beat, rest }: Life): Promise<void> {
     const { runtime, refreshMs } = this.#parts;
-    const { signal } = this.#stopped;
+    // Whoever waits for a fetch that hangs is let go with it.
+    signal.addEventListener("abort", () => this.#giveUp(), { once: true });
     for (let failures = 0; !signal.aborted;) {
       failures = this.#fault === undefined ? 0 : failures + 1;
       const waitMs = failures === 0 ? refreshMs : Math.min(backoffMs(failures, runtime), refreshMs);
+      rest();
       await runtime.sleep(waitMs, { signal }).catch(() => {});
+      beat();
       if (!signal.aborted) await this.#fetch();
     }
   }
@@ -86,10 +97,19 @@ export class KeySet implements Keys {
     return this.#fetching ??= this.#fetchOnce().finally(() => this.#fetching = undefined);
   }
 
+  #giveUp(): void {
+    this.#givenUp.abort();
+    this.#givenUp = new AbortController();
+  }
+
   async #fetchOnce(): Promise<void> {
     const { fetchKeys, runtime, log, onChange } = this.#parts;
+    // Of this fetch alone, so that nothing is left waiting for the day when one is given up.
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#givenUp.signal, over.signal]);
     try {
-      const set = await fetchKeys();
+      const set = await Promise.race([fetchKeys(signal), aborted(signal)]);
+      if (set === undefined) throw new Error("The fetch of the keys was given up");
       const text = JSON.stringify(set);
       if (text !== this.#local?.text) {
         this.#local = { text, keys: createLocalJWKSet(set) };
@@ -98,8 +118,10 @@ export class KeySet implements Keys {
       this.#fault = undefined;
     } catch (error) {
       const fault = error instanceof Error ? error.message : String(error);
-      if (fault !== this.#fault && !this.#stopped.signal.aborted) log.warn("The keys are not fresh", { error: fault });
+      if (fault !== this.#fault && !signal.aborted) log.warn("The keys are not fresh", { error: fault });
       this.#fault = fault;
+    } finally {
+      over.abort();
     }
     this.#fetchedMs = runtime.monotonicMs();
   }

@@ -1,6 +1,7 @@
 import { authenticatorRef } from "../../core/ports/authenticator.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
+import { supervisionRef } from "../../core/ports/supervision.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { config, settingsOf } from "./config.ts";
 
@@ -12,13 +13,13 @@ import { config, settingsOf } from "./config.ts";
 export default definePlugin({
   name: "auth_jwt",
   provides: { authenticators: authenticatorRef },
-  requires: { runtime: runtimeRef, log: logRef },
+  requires: { runtime: runtimeRef, log: logRef, supervision: supervisionRef },
   config,
-  async start({ services, config }) {
+  async start({ services, config, signal }) {
     const settings = settingsOf(config);
     if (settings === undefined) return { services: { authenticators: [] } };
     const { openVerifier } = await import("./authenticate.ts");
-    const { verifier, ...running } = await openVerifier(settings, services);
+    const { verifier, ...running } = await openVerifier(settings, { ...services, signal });
     return { services: { authenticators: [verifier] }, ...running };
   },
 });

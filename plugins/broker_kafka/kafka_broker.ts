@@ -1,6 +1,7 @@
 import { type Broker, InvalidPlace, type TopicStart } from "../../core/ports/broker.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { KafkaClient } from "./kafka_client.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -16,6 +17,7 @@ export type BrokerParts = {
   readonly names: ReadonlySet<string>;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
 };
 
 type Shared = { readonly head: TopicHead; readers: number };
@@ -69,10 +71,10 @@ export class KafkaBroker implements Broker {
 
   /** The topic's head, which ends with the last of those who have joined it. */
   #join(topic: string): { readonly head: TopicHead; readonly leave: () => void } {
-    const { client, runtime, log } = this.#parts;
+    const { client, ...parts } = this.#parts;
     const openReader = () => client.openReader();
     const shared = this.#heads.get(topic) ??
-      { head: new TopicHead({ topic, reads: this.#reads, openReader, runtime, log }), readers: 0 };
+      { head: new TopicHead({ ...parts, topic, reads: this.#reads, openReader }), readers: 0 };
     this.#heads.set(topic, shared);
     shared.readers += 1;
     let isIn = true;

@@ -5,6 +5,7 @@ import { registryRef } from "../../core/engine/registry.ts";
 import { brokerRef, senderRef } from "../../core/ports/broker.ts";
 import { definePlugin, StartError } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
+import { supervisionRef } from "../../core/ports/supervision.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { accessOf, kafkaConfig, settingsOf } from "./config.ts";
 import { KafkaBroker } from "./kafka_broker.ts";
@@ -22,15 +23,22 @@ const LAST_SEND_MS = 3_000;
 export default definePlugin({
   name: "broker_kafka",
   provides: { broker: brokerRef, sender: senderRef },
-  requires: { registry: registryRef, lifecycle: lifecycleRef, runtime: runtimeRef, log: logRef },
+  requires: {
+    registry: registryRef,
+    lifecycle: lifecycleRef,
+    supervision: supervisionRef,
+    runtime: runtimeRef,
+    log: logRef,
+  },
   config: kafkaConfig.extend({ EVENT_SOURCE: eventSource }),
-  async start({ services: { registry, lifecycle, runtime, log }, config }) {
+  async start({ services: { registry, lifecycle, supervision, runtime, log }, config, signal }) {
     await requireServers("REDPANDA_BROKERS", config.REDPANDA_BROKERS);
     const client = await openClient(config.KAFKA_CLIENT, await accessOf(config));
     const names = [...topicsOf(registry, { source: config.EVENT_SOURCE }).keys()];
     const settings = settingsOf(config);
-    const topics = new Topics({ client, names, settings, runtime, log });
-    const broker = new KafkaBroker({ client, topics, names: new Set(names), runtime, log });
+    const branch = supervision.branch("broker_kafka");
+    const topics = new Topics({ client, names, settings, runtime, log, branch });
+    const broker = new KafkaBroker({ client, topics, names: new Set(names), runtime, log, branch });
     const sender = createSender({ client, topics, partitions: settings.partitions, runtime });
     const stopped = new AbortController();
     // Who waits for a broker that does not answer is let go in time; what was sent by then is sent again.
@@ -44,7 +52,7 @@ export default definePlugin({
       await client.close();
     };
     try {
-      await topics.start();
+      await topics.start(signal);
     } catch (error) {
       await stop();
       throw error;

@@ -4,7 +4,7 @@ import type { KafkaTimes, StoredRecord } from "./kafka_client.ts";
 import { KafkaBroker } from "./kafka_broker.ts";
 import { partitionOf } from "./partitions.ts";
 import { createSender } from "./sender.ts";
-import { keptLog, realRuntime, until } from "../../tests/contract/surroundings.ts";
+import { keptLog, openBranch, realRuntime, until } from "../../tests/contract/surroundings.ts";
 import {
   brokerAddress,
   type CLIENTS,
@@ -27,12 +27,13 @@ export async function openRig(name: keyof typeof CLIENTS, options: RigOptions = 
   const { topicNames = [uniqueTopic("one"), uniqueTopic("other")], times, deadlineMs } = options;
   const client = openTestClient(name, times);
   const log = keptLog();
-  const parts = { client, runtime: realRuntime, log };
+  const branch = openBranch({ runtime: realRuntime, log });
+  const parts = { client, runtime: realRuntime, log, branch };
   const topics = new Topics({ ...parts, names: topicNames, settings: SETTINGS });
   const { partitions } = SETTINGS;
   const sender = createSender({ ...parts, topics, partitions, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
   const broker = new KafkaBroker({ ...parts, topics, names: new Set(topicNames) });
-  await topics.start();
+  await topics.start(new AbortController().signal);
   for (const name of topicNames) await whenLed(client, name);
   const sequences = new Map<string, number>();
   const [topic = "", otherTopic = ""] = topicNames;

@@ -2,6 +2,7 @@ import { Bell } from "../../core/engine/bell.ts";
 import { backoffMs } from "../../core/engine/retry.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { KafkaReader } from "./kafka_client.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -10,10 +11,11 @@ import type { TopicReads } from "./topic_reads.ts";
 
 export type HeadParts = {
   readonly topic: string;
-  readonly reads: TopicReads;
+  readonly reads: Pick<TopicReads, "offsets" | "isThere">;
   readonly openReader: () => Promise<KafkaReader>;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
 };
 
 const KEPT_MESSAGES = 2_000;
@@ -29,7 +31,7 @@ export class TopicHead {
   readonly #parts: HeadParts;
   readonly #stopped = new AbortController();
   readonly #moved = new Bell();
-  readonly #running: Promise<void>;
+  readonly #ended: Promise<void>;
   readonly #started = Promise.withResolvers<void>();
   #kept: Told[] = [];
   #bytes = 0;
@@ -43,7 +45,11 @@ export class TopicHead {
   constructor(parts: HeadParts) {
     this.#parts = parts;
     this.#started.promise.catch(() => {});
-    this.#running = this.#run();
+    const { topic, branch } = parts;
+    const run = (life: Life) => this.#run(life);
+    this.#ended = branch.start({ name: `topic_head_of_${topic}`, run, until: this.#stopped.signal }).then(() => {
+      this.#started.reject(new Unavailable(`Cannot read ${topic}: the service is stopping`));
+    });
   }
 
   /** Resolves once it stands at the end of the topic. Throws `Unavailable` when the first try does not get there. */
@@ -85,61 +91,63 @@ export class TopicHead {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#running;
+    await this.#ended;
   }
 
-  async #run(): Promise<void> {
+  async #run(life: Life): Promise<void> {
     const { topic, runtime, log } = this.#parts;
-    const { signal } = this.#stopped;
+    const { signal } = life;
     for (let failures = 0; !signal.aborted;) {
       try {
-        await this.#follow(() => failures = 0);
+        await this.#follow(life, () => failures = 0);
       } catch (error) {
-        if (signal.aborted) break;
-        failures += 1;
+        if (signal.aborted) return;
         const reason = error instanceof Error ? error.message : String(error);
-        if (failures === 1) log.warn("Readers of a topic wait for the broker", { topic, reason });
-        if (!(error instanceof KafkaError || error instanceof Unavailable)) {
-          log.error("A topic's reader failed", { topic, reason });
-        }
         this.#started.reject(new Unavailable(`Cannot read ${topic}: ${reason}`));
+        if (!(error instanceof KafkaError || error instanceof Unavailable)) throw error;
+        failures += 1;
+        if (failures === 1) log.warn("Readers of a topic wait for the broker", { topic, reason });
         await runtime.sleep(backoffMs(failures, runtime), { signal }).catch(() => {});
       }
     }
-    this.#started.reject(new Unavailable(`Cannot read ${topic}: the service is stopping`));
   }
 
-  async #follow(onProgress: () => void): Promise<void> {
+  async #follow({ signal, beat, rest }: Life, onProgress: () => void): Promise<void> {
     const { topic, openReader } = this.#parts;
-    await this.#stand();
+    // In a queue behind all who ask this broker; each question has its own deadline.
+    rest();
+    await this.#stand(signal);
+    if (signal.aborted) return;
     this.#started.resolve();
     const reader = await openReader();
     const close = () => reader.close();
-    this.#stopped.signal.addEventListener("abort", close);
+    signal.addEventListener("abort", close);
     try {
-      while (!this.#stopped.signal.aborted) {
+      while (!signal.aborted) {
+        beat();
         const from = new Map(this.#next.entries());
         const { records, next } = await reader.fetch({ topic, from, maxBytes: FETCH_BYTES, waitMs: WAIT_MS });
+        if (signal.aborted) return;
         onProgress();
         const { told } = tell(records, this.#next);
         this.#next = this.#next.map((offset, partition) => next.get(partition) ?? offset);
         if (told.length > 0) this.#keep(told);
       }
     } finally {
-      this.#stopped.signal.removeEventListener("abort", close);
+      signal.removeEventListener("abort", close);
       reader.close();
     }
   }
 
   /** Stands at the end of the topic, or where it stood, if this is still the same topic. */
-  async #stand(): Promise<void> {
+  async #stand(signal: AbortSignal): Promise<void> {
     const { topic, reads, log } = this.#parts;
     const offsets = await reads.offsets(topic);
     const last = this.#kept.at(-1);
     const isSame = this.#next.length === offsets.length &&
       this.#next.every((next, partition) => next <= (offsets[partition]?.next ?? 0)) &&
       (last === undefined || await reads.isThere(topic, last.record));
-    if (isSame) return;
+    if (isSame || signal.aborted) return;
     if (this.#next.length > 0) {
       this.#incarnation += 1;
       log.warn("A topic was made anew; its readers begin again", { topic });

@@ -1,10 +1,15 @@
+import { aborted } from "../../core/engine/aborted.ts";
 import { backoffMs } from "../../core/engine/retry.ts";
 import { Unavailable } from "../../core/ports/event_store.ts";
 import { StartError } from "../../core/ports/plugin.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import type { KafkaClient, TopicSettings } from "./kafka_client.ts";
 import { KafkaError } from "./kafka_error.ts";
+
+/** What an operator is told beside what the client says. */
+const ADVICE = "check REDPANDA_BROKERS, and that a broker runs there; commands go on, and events wait for it";
 
 export type TopicsParts = {
   readonly client: Pick<KafkaClient, "ensureTopics">;
@@ -12,6 +17,7 @@ export type TopicsParts = {
   readonly settings: TopicSettings;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly branch: Branch;
 };
 
 /** Sees that the topics are there, with the partitions they were configured with. */
@@ -32,15 +38,21 @@ export class Topics {
     return this.#trouble;
   }
 
-  /** A broker that does not answer is waited for afterwards. Throws a `StartError` for what an operator must mend. */
-  async start(): Promise<void> {
+  /**
+   * A broker that does not answer is waited for afterwards. Throws a `StartError` for what an operator must mend, and
+   * the signal's reason as soon as it aborts.
+   */
+  async start(signal: AbortSignal): Promise<void> {
     try {
-      await this.#ensure();
+      await Promise.race([this.#ensure(), aborted(signal)]);
+      signal.throwIfAborted();
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
       if (error.kind === "denied") throw new StartError(`Cannot use the broker: ${error.message}`, { cause: error });
-      this.#parts.log.warn("The broker does not answer; events are published once it does", { reason: error.message });
-      this.#trying = this.#tryOn();
+      const { log, branch } = this.#parts;
+      log.warn("The broker does not answer; events are published once it does", { reason: error.message });
+      const run = (life: Life) => this.#tryOn(life);
+      this.#trying = branch.start({ name: "topics", run, mayEnd: true, until: this.#stopping.signal });
     }
   }
 
@@ -79,20 +91,29 @@ export class Topics {
       this.#isThere = true;
       this.#trouble = undefined;
     } catch (error) {
-      this.#trouble = error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#trouble = error instanceof KafkaError && error.kind === "away" ? `${reason}; ${ADVICE}` : reason;
       throw error;
     }
   }
 
-  async #tryOn(): Promise<void> {
+  async #tryOn({ signal, beat }: Life): Promise<void> {
     const { runtime, log } = this.#parts;
-    const { signal } = this.#stopping;
+    // What hangs is not waited for by the next try.
+    signal.addEventListener("abort", () => this.#ensuring = undefined, { once: true });
+    let said: string | undefined;
     for (let failures = 1; !signal.aborted && !this.#isThere; failures++) {
+      beat();
       await runtime.sleep(backoffMs(failures, runtime), { signal }).catch(() => {});
       if (signal.aborted) return;
-      await this.#ensure().catch((error: unknown) => {
-        if (error instanceof StartError && failures === 1) log.error(error.message);
-      });
+      try {
+        await this.#ensure();
+      } catch (error) {
+        if (error instanceof KafkaError) continue;
+        if (!(error instanceof StartError)) throw error;
+        if (said !== error.message) log.error(error.message);
+        said = error.message;
+      }
     }
   }
 }

@@ -1,8 +1,10 @@
 import { follow } from "../../core/engine/follow.ts";
+import { backoffMs } from "../../core/engine/retry.ts";
 import type { Topic } from "../../core/engine/publication.ts";
 import type { ChangeLog } from "../../core/ports/change_log.ts";
+import { Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
-import type { Log } from "../../core/ports/telemetry.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 
 type Bell = { rung: number; readonly waiting: Set<() => void> };
 
@@ -10,7 +12,7 @@ export type BellParts = {
   readonly topics: ReadonlyMap<string, Topic>;
   readonly source: ChangeLog;
   readonly runtime: Runtime;
-  readonly log: Log;
+  readonly branch: Branch;
 };
 
 /** Wakes the readers of a topic at its own events: one reader of the source for all, who would else wake at any. */
@@ -18,22 +20,19 @@ export class Bells {
   readonly #parts: BellParts;
   readonly #bells: ReadonlyMap<string, Bell>;
   readonly #stopped = new AbortController();
-  #started: Promise<void> | undefined;
+  #isStarted = false;
 
   constructor(parts: BellParts) {
     this.#parts = parts;
     this.#bells = new Map([...parts.topics.keys()].map((name) => [name, { rung: 0, waiting: new Set() }]));
   }
 
-  /** Once this resolves, the bell of every event that is appended rings. Throws `Unavailable`. */
-  async start(): Promise<void> {
-    this.#started ??= this.#parts.source.head().then((head) => void this.#run(head));
-    try {
-      await this.#started;
-    } catch (error) {
-      this.#started = undefined;
-      throw error;
-    }
+  /** From now on the bell of every event that is appended rings, if only once the storage answers. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    const run = (life: Life) => this.#run(life);
+    this.#parts.branch.start({ name: "topic_bells", run, until: this.#stopped.signal });
   }
 
   rung(topic: string): number {
@@ -59,21 +58,28 @@ export class Bells {
     this.#stopped.abort();
   }
 
-  async #run(head: string): Promise<void> {
-    const { topics, source, runtime, log } = this.#parts;
-    const { signal } = this.#stopped;
+  async #run({ signal, beat, rest }: Life): Promise<void> {
+    const { topics, source, runtime } = this.#parts;
     const names = new Map(
       [...topics.values()].flatMap(({ name, eventTypes }) => [...eventTypes].map((type) => [type, name] as const)),
     );
     const eventTypes = new Set(names.keys());
-    try {
-      for await (const { events } of follow(source, { after: head, eventTypes, signal, runtime })) {
-        for (const name of new Set(events.map(({ eventType }) => names.get(eventType)))) this.#ring(name);
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        beat();
+        const after = await source.head();
+        if (signal.aborted) return;
+        // What happened before is found by looking.
+        for (const name of topics.keys()) this.#ring(name);
+        rest();
+        for await (const { events } of follow(source, { after, eventTypes, signal, runtime })) {
+          for (const name of new Set(events.map(({ eventType }) => names.get(eventType)))) this.#ring(name);
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        await runtime.sleep(backoffMs(failures, runtime), { signal }).catch(() => {});
       }
-    } catch (error) {
-      log.error("The bells of the topics failed; they start again with the next reader", { error: String(error) });
-      this.#started = undefined;
-      for (const name of topics.keys()) this.#ring(name);
     }
   }
 

@@ -6,12 +6,14 @@ import { type BellParts, Bells } from "./bells.ts";
 import { LocalTail } from "./local_tail.ts";
 import { type Place, readPlace } from "./places.ts";
 
+export type BrokerParts = BellParts & { readonly log: Log };
+
 /**
  * Topics without a broker: nothing is stored twice, the store's own feed is the topic. An id is the checkpoint that an
  * event's page was read after and the event itself: a reader goes on by reading that page again up to the event. That
  * leaves nothing out as long as the source tells the same order again, which an embedded store does.
  */
-export function createLocalBroker(parts: BellParts): Broker & { stop(): void } {
+export function createLocalBroker(parts: BrokerParts): Broker & { stop(): void } {
   const { topics, source } = parts;
   const report = reportOnce(parts.log);
   const bells = new Bells(parts);

@@ -66,7 +66,7 @@ export class LocalTail implements AsyncIterableIterator<readonly TopicEntry[], u
   async #nextPage(): Promise<FollowedChanges | undefined> {
     const { topic: { name }, source, bells, signal } = this.#parts;
     while (!signal.aborted) {
-      await bells.start();
+      bells.start();
       const more = bells.rung(name);
       if (await mayFollow(source, this.#after)) return await this.#readPage();
       await bells.whenRung(name, { more, signal });

@@ -5,6 +5,7 @@ import { brokerRef } from "../../core/ports/broker.ts";
 import { changeLogRef } from "../../core/ports/change_log.ts";
 import { definePlugin } from "../../core/ports/plugin.ts";
 import { runtimeRef } from "../../core/ports/runtime.ts";
+import { supervisionRef } from "../../core/ports/supervision.ts";
 import { logRef } from "../../core/ports/telemetry.ts";
 import { createLocalBroker } from "./local_broker.ts";
 
@@ -12,11 +13,18 @@ import { createLocalBroker } from "./local_broker.ts";
 export default definePlugin({
   name: "broker_local",
   provides: { broker: brokerRef },
-  requires: { registry: registryRef, source: changeLogRef, runtime: runtimeRef, log: logRef },
+  requires: {
+    registry: registryRef,
+    source: changeLogRef,
+    runtime: runtimeRef,
+    log: logRef,
+    supervision: supervisionRef,
+  },
   config: z.object({ EVENT_SOURCE: eventSource }),
-  start({ services: { registry, ...parts }, config }) {
+  start({ services: { registry, supervision, ...parts }, config }) {
     const topics = topicsOf(registry, { source: config.EVENT_SOURCE });
-    const broker = createLocalBroker({ ...parts, topics });
+    const branch = supervision.branch("broker_local");
+    const broker = createLocalBroker({ ...parts, topics, branch });
     return Promise.resolve({ services: { broker: [broker] }, stop: () => Promise.resolve(broker.stop()) });
   },
 });

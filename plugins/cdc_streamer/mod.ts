@@ -157,7 +157,7 @@ function healthOf(subscriptions: readonly Subscription[]): Health {
     const parked = subscription.parked().length;
     return [
       ...(waitingFor === undefined ? [] : [`${name} waits: ${waitingFor}`]),
-      ...(parked === 0 ? [] : [`${name} has parked ${parked} aggregates`]),
+      ...(parked === 0 ? [] : [`${name} has parked ${parked} aggregates: deno task dlq list says why`]),
     ];
   });
   return reasons.length === 0 ? { status: "pass" } : { status: "warn", reason: reasons.join("; ") };

@@ -5,13 +5,14 @@ import { runtimeRef } from "../../core/ports/runtime.ts";
 import { type Component, supervisionRef } from "../../core/ports/supervision.ts";
 import { assetRef, logRef, telemetryRef } from "../../core/ports/telemetry.ts";
 import { STANDINGS } from "./components.ts";
+import { eventLoopSampler } from "./event_loop.ts";
 import { HealthMonitor, type Report } from "./health_monitor.ts";
 
 const LOOK_EVERY_MS = 10_000;
 
 /**
  * Looks every 10 s at how each component is, and whenever somebody asks: at `/health` of the operator's door, which
- * tells it all, and in `actor_health_status`.
+ * tells it all, and in `actor_health_status`. How late the event loop is, is in `event_loop_lag_seconds`.
  */
 export default definePlugin({
   name: "health",
@@ -45,6 +46,7 @@ export default definePlugin({
         }
       },
     });
+    branch.start(eventLoopSampler(telemetry, runtime));
     const body = () => Promise.resolve(JSON.stringify(toJson(monitor.look(), supervision.tree())));
     return Promise.resolve({
       services: { assets: [{ path: "/health", contentType: "application/json", body }] },

@@ -36,7 +36,7 @@ export function getLiveHistory(kernel: Kernel, served: Served): Handler {
     if (typeof after === "object") return after;
     const begin = async () => {
       const feed = new HistoryFeed(stream, { after, store, hub, runtime });
-      await hub.join(stream, feed);
+      hub.join(stream, feed);
       return feed;
     };
     return await live.open(call, { headers: { vary: "accept" }, begin });
@@ -107,11 +107,6 @@ class HistoryFeed implements Feed, Listener {
   lookAgain(): void {
     this.#mayRead = true;
     this.#waiting?.resolve(undefined);
-  }
-
-  fail(error: unknown): void {
-    this.#waiting?.reject(error);
-    this.close();
   }
 
   close(): void {

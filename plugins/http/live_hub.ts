@@ -2,14 +2,13 @@ import { backoffMs } from "../../core/engine/retry.ts";
 import type { ChangeSource } from "../../core/ports/change_source.ts";
 import { type RecordedEvent, type Stream, streamKey, Unavailable } from "../../core/ports/event_store.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 
 /** Told of new events of one stream, in order. It may be told of events that it has read, and of some twice. */
 export type Listener = {
   offer(events: NewEvents): void;
   /** Something may have happened of which no offer will be made. */
   lookAgain(): void;
-  /** There will be no offers any more. */
-  fail(error: unknown): void;
 };
 
 /** `text` is what readers are sent, made for the first of them and shared by the others. */
@@ -19,6 +18,7 @@ export type HubParts = {
   readonly source: ChangeSource;
   readonly eventTypes: ReadonlySet<string>;
   readonly runtime: Runtime;
+  readonly branch: Branch;
   readonly toText: (events: readonly RecordedEvent[]) => string;
 };
 
@@ -26,25 +26,19 @@ export type HubParts = {
 export class LiveHub {
   readonly #parts: HubParts;
   readonly #listeners = new Map<string, Set<Listener>>();
-  #running: { readonly started: Promise<void>; readonly stop: AbortController } | undefined;
+  #stop: AbortController | undefined;
 
   constructor(parts: HubParts) {
     this.#parts = parts;
   }
 
-  /** Once this resolves, everything that the event store does not show yet will be offered. Throws `Unavailable`. */
-  async join(stream: Stream, listener: Listener): Promise<void> {
+  /** From now on everything that the event store does not show yet is offered, or the listener told to look again. */
+  join(stream: Stream, listener: Listener): void {
     const key = streamKey(stream);
     const others = this.#listeners.get(key);
     if (others === undefined) this.#listeners.set(key, new Set([listener]));
     else others.add(listener);
-    try {
-      this.#running ??= this.#start();
-      await this.#running.started;
-    } catch (error) {
-      this.leave(stream, listener);
-      throw error;
-    }
+    this.#stop ??= this.#start();
   }
 
   leave(stream: Stream, listener: Listener): void {
@@ -53,16 +47,14 @@ export class LiveHub {
     listeners?.delete(listener);
     if (listeners?.size === 0) this.#listeners.delete(key);
     if (this.#listeners.size > 0) return;
-    this.#running?.stop.abort();
-    this.#running = undefined;
+    this.#stop?.abort();
+    this.#stop = undefined;
   }
 
-  #start() {
+  #start(): AbortController {
     const stop = new AbortController();
-    const started = this.#watch(stop.signal).then((changes) => {
-      this.#run(changes, stop.signal).catch((error) => this.#fail(error, stop));
-    });
-    return { started, stop };
+    this.#parts.branch.start({ name: "live_hub", run: (life) => this.#run(life), until: stop.signal });
+    return stop;
   }
 
   #watch(signal: AbortSignal): Promise<AsyncIterable<readonly RecordedEvent[]>> {
@@ -70,25 +62,25 @@ export class LiveHub {
     return source.watch({ eventTypes, wants: (stream) => this.#listeners.has(streamKey(stream)), signal });
   }
 
-  /** Through outages: what happened during one is found by looking. */
-  async #run(first: AsyncIterable<readonly RecordedEvent[]>, signal: AbortSignal): Promise<void> {
+  /** Through outages, and after faults: what happened meanwhile is found by looking. */
+  async #run({ signal, beat, rest }: Life): Promise<void> {
     const { runtime } = this.#parts;
-    let changes: AsyncIterable<readonly RecordedEvent[]> | undefined = first;
     for (let failures = 0; !signal.aborted;) {
       try {
-        if (changes === undefined) {
-          changes = await this.#watch(signal);
-          for (const listeners of this.#listeners.values()) for (const each of listeners) each.lookAgain();
-        }
+        beat();
+        const changes = await this.#watch(signal);
+        if (signal.aborted) return;
+        for (const listeners of this.#listeners.values()) for (const each of listeners) each.lookAgain();
+        rest();
         for await (const events of changes) {
           failures = 0;
           this.#tell(events);
         }
+        return;
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Unavailable)) throw error;
         failures += 1;
-        changes = undefined;
         await runtime.sleep(backoffMs(failures, runtime), { signal }).catch(() => {});
       }
     }
@@ -107,13 +99,5 @@ export class LiveHub {
       const offer = { events: ofStream, text: () => text ??= this.#parts.toText(ofStream) };
       for (const listener of this.#listeners.get(key) ?? []) listener.offer(offer);
     }
-  }
-
-  #fail(error: unknown, failed: AbortController): void {
-    if (this.#running?.stop !== failed) return;
-    this.#running = undefined;
-    const listeners = [...this.#listeners.values()].flatMap((each) => [...each]);
-    this.#listeners.clear();
-    for (const listener of listeners) listener.fail(error);
   }
 }

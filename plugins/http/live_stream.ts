@@ -56,8 +56,9 @@ export class LiveStream {
    */
   beat(nowMs: number, { heartbeatMs, slowReaderMs }: StreamLimits): void {
     const quietMs = nowMs - this.#sentMs;
-    if (this.#asked !== undefined && quietMs >= heartbeatMs) this.#send(HEARTBEAT);
-    if (nowMs >= this.#endsMs || this.#asked === undefined && quietMs >= slowReaderMs) this.end();
+    const waits = this.#asked !== undefined;
+    if (nowMs >= this.#endsMs || !waits && quietMs >= slowReaderMs) this.end();
+    else if (waits && quietMs >= heartbeatMs) this.#send(HEARTBEAT);
   }
 
   /** Ends the connection as if all had been told; the reader comes back for the rest. */

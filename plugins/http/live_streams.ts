@@ -1,11 +1,18 @@
 import { Shares } from "../../core/engine/shares.ts";
 import type { Runtime } from "../../core/ports/runtime.ts";
+import type { Branch, Life } from "../../core/ports/supervision.ts";
 import type { Log } from "../../core/ports/telemetry.ts";
 import { type Feed, LiveStream, type StreamLimits } from "./live_stream.ts";
 import { type Problem, problem } from "./problems.ts";
 import { respond } from "./respond.ts";
 import { EVENT_STREAM_HEADERS } from "./sse.ts";
 
+export type LiveStreamsParts = {
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly branch: Branch;
+  readonly limits: LiveLimits;
+};
 export type LiveLimits = StreamLimits & { readonly streams: number; readonly streamsPerClient: number };
 
 const SWEEP_MS = 1_000;
@@ -13,14 +20,14 @@ const RETRY_AFTER = { "retry-after": "1" };
 
 /** All live connections, bounded in number and for each client, under one timer. */
 export class LiveStreams {
-  readonly #parts: { readonly runtime: Runtime; readonly log: Log; readonly limits: LiveLimits };
+  readonly #parts: LiveStreamsParts;
   readonly #streams = new Set<LiveStream>();
   readonly #closing = new AbortController();
   /** Of those that are being opened, too. */
   readonly #shares: Shares;
   #isSweeping = false;
 
-  constructor(parts: { readonly runtime: Runtime; readonly log: Log; readonly limits: LiveLimits }) {
+  constructor(parts: LiveStreamsParts) {
     this.#parts = parts;
     this.#shares = new Shares(parts.limits.streams);
   }
@@ -89,19 +96,26 @@ export class LiveStreams {
     });
     this.#streams.add(stream);
     if (this.#closing.signal.aborted) stream.end();
-    else if (!this.#isSweeping) this.#sweep();
+    else if (!this.#isSweeping) this.#beginSweeping();
     return stream.body;
   }
 
-  async #sweep(): Promise<void> {
+  #beginSweeping(): void {
+    this.#isSweeping = true;
+    const run = (life: Life) => this.#sweep(life);
+    this.#parts.branch.start({ name: "live_streams", run, mayEnd: true, until: this.#closing.signal });
+  }
+
+  /** Until there are none. */
+  async #sweep({ signal, beat }: Life): Promise<void> {
     const { runtime, limits: { heartbeatMs, slowReaderMs } } = this.#parts;
-    const { signal } = this.#closing;
     const sweepMs = Math.min(SWEEP_MS, heartbeatMs, slowReaderMs);
     // What falls due before the next sweep is due in this one.
     const limits = { heartbeatMs: heartbeatMs - sweepMs, slowReaderMs };
-    this.#isSweeping = true;
-    while (this.size > 0 && !signal.aborted) {
+    while (this.size > 0) {
+      beat();
       await runtime.sleep(sweepMs, { signal }).catch(() => {});
+      if (signal.aborted) return;
       const nowMs = runtime.monotonicMs();
       for (const stream of this.#streams) stream.beat(nowMs, limits);
     }

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { virtualRuntime } from "annals/testing";
+import type { Log } from "../../core/ports/telemetry.ts";
+import { keptLog, openBranch } from "../../tests/contract/surroundings.ts";
 import type { Feed } from "./live_stream.ts";
 import { LiveStreams } from "./live_streams.ts";
 import { HEARTBEAT, RETRY } from "./sse.ts";
@@ -96,10 +98,10 @@ describe("a live stream", () => {
 });
 
 describe("live streams", () => {
-  it("have one timer among them all, and none when there are none", async () => {
+  it("have one timer among them all, and who sees to it another, and none when there are none", async () => {
     const { open, runtime, streams } = rig();
     const readers = await Promise.all(Array.from({ length: 20 }, () => open(new ToldFeed())));
-    assertEquals(runtime.pending, 1);
+    assertEquals(runtime.pending, 2);
     for (const reader of readers) await reader.cancel();
     await runtime.advance(1_000);
     assertEquals([runtime.pending, streams.size], [0, 0]);
@@ -194,15 +196,10 @@ class ToldFeed implements Feed {
 function rig({ limit = 100, perClient = 100 } = {}) {
   const runtime = virtualRuntime({ seed: 1 });
   const errors: unknown[] = [];
-  const ignore = () => {};
-  const log = {
-    debug: ignore,
-    info: ignore,
-    warn: ignore,
-    error: (_: string, fields: unknown) => void errors.push(fields),
-  };
+  const log: Log = { ...keptLog(), error: (_, fields) => void errors.push(fields) };
+  const branch = openBranch({ runtime, log });
   const limits = { streams: limit, streamsPerClient: perClient, heartbeatMs: 15_000, slowReaderMs: 30_000 };
-  const streams = new LiveStreams({ runtime, log, limits });
+  const streams = new LiveStreams({ runtime, log, branch, limits });
   const answer = (feed: Feed, { method = "GET", client = "a", untilMs = Infinity } = {}) => {
     const call = { request: new Request("http://x", { method }), correlationId: "c", client: () => client, untilMs };
     return streams.open(call, { begin: () => Promise.resolve(feed) });

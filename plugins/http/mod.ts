@@ -78,16 +78,16 @@ export default definePlugin({
     refuseOpenDoor(config, authenticator);
     const token = await readOperatorToken(config);
     if (broker === undefined) services.log.info("There is no broker: this service has no topics");
+    const branch = supervision.branch("http");
     const kernel: Kernel = {
       ...services,
       broker,
       tracer,
       authenticator,
-      ...createLive(services, config),
+      ...createLive({ ...services, branch }, config),
       ...createLimits(services.runtime, config),
       traffic: new Traffic(),
     };
-    const branch = supervision.branch("http");
     const { publicGates, operatorGates } = createGates(kernel, { config, token });
     const cors = config.CORS_ORIGINS && allowOrigins(config.CORS_ORIGINS, { kernel, gate: publicGates.document });
     const publicApp = createPublicApp(kernel, { gates: publicGates, cors });

@@ -1,7 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { z } from "zod";
 import { definePlugin } from "../../core/ports/plugin.ts";
-import { runtimeRef } from "../../core/ports/runtime.ts";
 import {
   assetRef,
   type Instrument,
@@ -10,7 +9,6 @@ import {
   type Telemetry,
   telemetryRef,
 } from "../../core/ports/telemetry.ts";
-import { watchProcess } from "./process_metrics.ts";
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -24,14 +22,15 @@ const READ_FAILURES = {
 export default definePlugin({
   name: "metrics",
   provides: { telemetry: telemetryRef, assets: assetRef },
-  requires: { runtime: runtimeRef },
+  requires: {},
   config: z.object({}),
-  start({ services: { runtime } }) {
+  start() {
     const registry = new Registry();
     const telemetry = createTelemetry(registry);
-    const stop = watchProcess(telemetry, runtime);
+    const memory = { name: "process_resident_memory_bytes", help: "Resident memory of the process", labels: [] };
+    telemetry.gauge(memory, () => [{ labels: {}, value: Deno.memoryUsage().rss }]);
     const page = { path: "/metrics", contentType: registry.contentType, body: () => registry.metrics() };
-    return Promise.resolve({ services: { telemetry, assets: [page] }, stop });
+    return Promise.resolve({ services: { telemetry, assets: [page] } });
   },
 });
 

@@ -1,11 +1,10 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { virtualRuntime } from "annals/testing";
 import metrics from "./mod.ts";
 
 describe("the page of metrics", () => {
   it("shows all it can when one gauge cannot be read, and counts that", async () => {
-    await using plugin = await started();
+    const plugin = await started();
     let isBroken = false;
     plugin.telemetry.gauge({ name: "sound", help: "-", labels: [] }, () => [{ labels: {}, value: 7 }]);
     plugin.telemetry.gauge({ name: "broken", help: "-", labels: ["of"] }, async () => {
@@ -22,7 +21,7 @@ describe("the page of metrics", () => {
   });
 
   it("has one reader for a gauge, and one counter and histogram for a name", async () => {
-    await using plugin = await started();
+    const plugin = await started();
     const named = (name: string) => ({ name, help: "-", labels: [] });
     plugin.telemetry.gauge(named("clients"), () => []);
     assertThrows(() => plugin.telemetry.gauge(named("clients"), () => []), TypeError, "gauge clients");
@@ -38,11 +37,9 @@ describe("the page of metrics", () => {
 
 async function started() {
   const { signal } = new AbortController();
-  const runtime = virtualRuntime({ seed: 1 });
-  const { services: { telemetry, assets }, stop } = await metrics.start({ services: { runtime }, config: {}, signal });
+  const { services: { telemetry, assets } } = await metrics.start({ services: {}, config: {}, signal });
   return {
     telemetry,
     page: async () => await assets[0]?.body() ?? "",
-    [Symbol.asyncDispose]: async () => await stop?.(signal),
   };
 }

@@ -40,13 +40,20 @@ export type Database = {
   readonly createTable: CreateTable;
 };
 
+export type OpenOptions = {
+  readonly runtime: Runtime;
+  readonly layout?: Layout;
+  /** No further change of the schema is begun after it, then nor later. */
+  readonly signal?: AbortSignal;
+};
+
 /**
  * Connects, makes the keyspace and its tables where they are missing, and sees that this copy fits the others. Throws a
  * `StartError`; once what it names is mended, another try may work.
  */
 export async function openDatabase(
   config: DatabaseConfig,
-  { runtime, layout = LAYOUT }: { readonly runtime: Runtime; readonly layout?: Layout },
+  { runtime, layout = LAYOUT, signal }: OpenOptions,
 ): Promise<Database> {
   const { SCYLLA_KEYSPACE: keyspace, SCYLLA_DC: homeDc, SCYLLA_REPLICATION: replication } = config;
   const access = await accessOf(config);
@@ -56,10 +63,11 @@ export async function openDatabase(
     });
     const session = await openDriverSession({ ...access, keyspace });
     try {
-      await migrate({ session, runtime, keyspace, kind });
+      await migrate({ session, runtime, keyspace, kind, signal });
       await agreeOnSettings({ session, runtime, keyspace }, { homeDc, ...layout });
       const changeLog = await chooseLog(session, { kind, keyspace, wanted: config.CHANGE_SOURCE });
-      return { session, kind, layout, changeLog, createTable: createTableOf({ session, runtime, keyspace, kind }) };
+      const createTable = createTableOf({ session, runtime, keyspace, kind, signal });
+      return { session, kind, layout, changeLog, createTable };
     } catch (error) {
       await session.close();
       throw error;

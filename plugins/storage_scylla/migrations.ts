@@ -71,16 +71,18 @@ export type MigrateParts = {
   readonly keyspace: string;
   readonly kind: ServerKind;
   readonly migrations?: readonly Migration[];
+  /** Ends it before its next statement, with the signal's reason; another start goes on from there. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /**
  * Applies what is missing, in order; any number of copies may do so at once. Throws a `StartError` where the keyspace
  * knows other migrations.
  */
-export async function migrate({ session, runtime, keyspace, kind, migrations = MIGRATIONS }: MigrateParts) {
+export async function migrate({ session, runtime, keyspace, kind, migrations = MIGRATIONS, signal }: MigrateParts) {
   await bootstrap({ session, runtime, keyspace, kind });
   if ((await missingOf(session, { keyspace, migrations })).length === 0) return;
-  await withSchemaLease({ session, runtime }, async (define) => {
+  await withSchemaLease({ session, runtime, signal }, async (define) => {
     for (const migration of await missingOf(session, { keyspace, migrations })) {
       for (const cql of statementsFor(kind, { cql: migration.cql, keyspace })) {
         if (!await hasColumn(session, keyspace, cql)) await define(cql);
@@ -96,10 +98,10 @@ export type CreateTable = (table: string, cql: string) => Promise<void>;
  * Makes a table unless it is there, safely when several copies do so at once. Lines of the text for other kinds of
  * servers are left out.
  */
-export function createTableOf({ session, runtime, keyspace, kind }: MigrateParts): CreateTable {
+export function createTableOf({ session, runtime, keyspace, kind, signal }: MigrateParts): CreateTable {
   return async (table, cql) => {
     if (await hasTable(session, table)) return;
-    await withSchemaLease({ session, runtime }, async (define: Define) => {
+    await withSchemaLease({ session, runtime, signal }, async (define: Define) => {
       for (const statement of statementsFor(kind, { cql, keyspace })) await define(statement);
     });
   };

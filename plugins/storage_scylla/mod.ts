@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { aborted } from "../../core/engine/aborted.ts";
+import { lifecycleRef } from "../../core/engine/lifecycle.ts";
 import { changeSourceRef } from "../../core/ports/change_source.ts";
 import { checkpointStoreRef } from "../../core/ports/checkpoints.ts";
 import { eventStoreRef, Unavailable } from "../../core/ports/event_store.ts";
@@ -34,29 +35,32 @@ export default definePlugin({
     checkpoints: checkpointStoreRef,
     streamList: streamListRef,
   },
-  requires: { log: logRef, runtime: runtimeRef, telemetry: telemetryRef, supervision: supervisionRef },
+  requires: {
+    log: logRef,
+    runtime: runtimeRef,
+    telemetry: telemetryRef,
+    supervision: supervisionRef,
+    lifecycle: lifecycleRef,
+  },
   config: databaseConfig.extend({
     /** `serve` alone: this copy takes commands and queries, and leaves the feeding of subscriptions to others. */
     ROLES: z.string().default("serve,stream").transform((text) => text.split(",").map((role) => role.trim())).pipe(
       z.array(z.enum(ROLES)).refine((roles) => roles.includes("serve"), "expected serve, or serve,stream"),
     ),
   }),
-  async start({ services: { supervision, ...services }, config, signal }) {
+  async start({ services: { supervision, lifecycle, ...services }, config, signal }) {
     const streams = config.ROLES.includes("stream");
     const branch = supervision.branch("storage_scylla");
-    const closing = new AbortController();
-    const waiting = { ...services, signal: AbortSignal.any([signal, closing.signal]) };
-    const opened = await whenThere(() => open(config, { ...services, branch, streams }), waiting);
+    // Tables of views are made when this start is over, and that of the service may be stopped yet.
+    const waiting = { ...services, signal: AbortSignal.any([signal, lifecycle.stopping]) };
+    const opened = await whenThere(() => open(config, { ...waiting, branch, streams }), waiting);
     const { store: eventStore, source: changeSource, health, close, ...others } = opened;
     const { snapshots, checkpoints, streamList } = others;
     const readModels = preparedInTime(others.readModels, waiting);
     return {
       services: { eventStore, changeSource, readModels, snapshots, checkpoints, streamList },
       health,
-      async stop(late) {
-        closing.abort();
-        await closeInTime(close, { ...services, late });
-      },
+      stop: (late) => closeInTime(close, { ...services, late }),
     };
   },
 });
@@ -82,9 +86,12 @@ async function closeInTime(close: () => Promise<void>, { runtime, log, late }: C
   }
 }
 
-async function open(config: DatabaseConfig, options: Omit<StorageOptions, keyof Database>): Promise<Storage> {
+type OpenOptions = Omit<StorageOptions, keyof Database> & { readonly signal: AbortSignal };
+
+async function open(config: DatabaseConfig, options: OpenOptions): Promise<Storage> {
   const database = await openDatabase(config, options);
   try {
+    options.signal.throwIfAborted();
     return await openStorage({ ...database, ...options });
   } catch (error) {
     await database.session.close();

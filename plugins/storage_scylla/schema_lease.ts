@@ -16,20 +16,26 @@ const GIVE_BACK = "UPDATE schema_lease SET owner = null WHERE name = 'schema' IF
 /** Applies statements that each do nothing when they are applied again. */
 export type Define = (cql: string) => Promise<void>;
 
+export type SchemaLeaseParts = {
+  readonly session: CqlSession;
+  readonly runtime: Runtime;
+  /** Begins no further statement once it aborts: the work ends with its reason, the lease given back. */
+  readonly signal?: AbortSignal | undefined;
+};
+
 /**
  * Runs the work while no other copy runs any: concurrent changes of a schema are refused by ScyllaDB, and may leave
  * Cassandra's nodes with two tables of one name. A copy that is held up longer than the lease may overlap with another,
  * so that the work must be one that two may do.
  */
-export async function withSchemaLease<T>(
-  { session, runtime }: { readonly session: CqlSession; readonly runtime: Runtime },
-  work: (define: Define) => Promise<T>,
-): Promise<T> {
+export async function withSchemaLease<T>(parts: SchemaLeaseParts, work: (define: Define) => Promise<T>): Promise<T> {
+  const { session, runtime, signal } = parts;
   const me = runtime.newId();
-  await take(session, { runtime, me });
   try {
+    await take(parts, me);
     return await work(async (cql) => {
       await repeat(runtime, async () => {
+        signal?.throwIfAborted();
         if (await applied(session, { cql: RENEW, values: [me, me] })) return await session.define(cql);
         throw new CqlError("unknown", "The lease of the schema has run out: another copy may be changing it");
       });
@@ -52,13 +58,14 @@ export async function repeat<T>(runtime: Runtime, attempt: () => Promise<T>): Pr
   }
 }
 
-async function take(session: CqlSession, { runtime, me }: { runtime: Runtime; me: string }): Promise<void> {
+async function take({ session, runtime, signal }: SchemaLeaseParts, me: string): Promise<void> {
   const startedMs = runtime.monotonicMs();
   while (runtime.monotonicMs() - startedMs < LONGEST_WAIT_MS) {
+    signal?.throwIfAborted();
     if (await repeat(runtime, () => applied(session, { cql: TAKE, values: [me] }))) return;
     // An unknown answer may have been a yes.
     if (await repeat(runtime, () => applied(session, { cql: RENEW, values: [me, me] }))) return;
-    await runtime.sleep(LOOK_AGAIN_MS * (0.5 + runtime.random() / 2));
+    await runtime.sleep(LOOK_AGAIN_MS * (0.5 + runtime.random() / 2), signal === undefined ? {} : { signal });
   }
   const minutes = LONGEST_WAIT_MS / 60_000;
   throw new StartError(`Cannot change the schema: expected the other copy that does so to end in ${minutes} minutes`);

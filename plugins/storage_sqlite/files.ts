@@ -33,6 +33,8 @@ export class Files {
   readonly #lock: Disposable;
   readonly #closing = new AbortController();
   #readers: Readers | undefined;
+  /** Which file `events.db` was when it was opened. */
+  #events: string | undefined;
   #state: "opening" | "open" | "closed" = "opening";
 
   /** Throws a `StartError` when another process uses the directory or a file cannot be used as it is. */
@@ -83,6 +85,14 @@ export class Files {
     return `a write to ${this.#path(slow)} has taken ${Math.floor(this[slow].busyMs / 1_000)} s; look at its disk`;
   }
 
+  /** Why what is stored will not be found again; undefined where it will. */
+  get loss(): string | undefined {
+    if (this.#events === undefined || this.#identity() === this.#events) return undefined;
+    const what = `${this.#path("events")} was removed or replaced while this process uses it`;
+    const advice = `send it nothing, and before it ends rescue the file from /proc/${Deno.pid}/fd (docs/runbook.md)`;
+    return `${what}: what it stores is lost when it ends; ${advice}`;
+  }
+
   async close(): Promise<void> {
     try {
       await this.events.close();
@@ -113,6 +123,16 @@ export class Files {
     return `${this.#directory}/${file}.db`;
   }
 
+  /** As before where it cannot be told. */
+  #identity(): string | undefined {
+    try {
+      const { dev, ino } = Deno.statSync(this.#path("events"));
+      return `${dev}/${ino}`;
+    } catch (error) {
+      return error instanceof Deno.errors.NotFound ? "none" : this.#events;
+    }
+  }
+
   #opened(): Readers {
     if (this.#state !== "open") throw new Unavailable(`Cannot read from ${this.#directory}: it is ${this.#state}`);
     return this.#readers ??= reading(this.#directory, () => ({
@@ -126,6 +146,7 @@ export class Files {
     try {
       const head = await this.events.open();
       await this.views.open();
+      this.#events = this.#identity();
       return head;
     } finally {
       this.#state = "open";

@@ -33,12 +33,16 @@ async function openLockFile(directory: string): Promise<Deno.FsFile> {
     // On a read-only disk the file of an earlier run serves as well: locking it needs no writing.
     const file = await Deno.open(path, { read: true }).catch(() => undefined);
     if (file !== undefined) return file;
+    const what = `Cannot use the data directory ${directory}`;
+    if (error instanceof Deno.errors.NotCapable) {
+      const advice = "copy the line of the task and add it to --allow-read and --allow-write, or unset DATA_DIR";
+      throw new StartError(`${what}: Deno may not write there, whoever runs it; ${advice}`, { cause: error });
+    }
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(
-      `Cannot use the data directory ${directory}: expected to make ${path} and lock it, found: ${reason}; make the ` +
-        "directory writable, or name another one by DATA_DIR",
-      { cause: error },
-    );
+    const advice = "make the directory writable, or name another one by DATA_DIR";
+    throw new StartError(`${what}: expected to make ${path} and lock it, found: ${reason}; ${advice}`, {
+      cause: error,
+    });
   }
 }
 

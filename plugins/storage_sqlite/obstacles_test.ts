@@ -75,6 +75,29 @@ describe("a file that cannot be opened again", () => {
   });
 });
 
+describe("the file of the events", () => {
+  for (
+    const [what, change] of [
+      ["removed", (path: string) => Deno.rename(path, `${path}.old`)],
+      ["replaced", async (path: string) => {
+        await Deno.copyFile(path, `${path}.new`);
+        await Deno.rename(`${path}.new`, path);
+      }],
+    ] as const
+  ) {
+    it(`that is ${what} under the service fails its health, which says what to do`, async () => {
+      await using storage = await openTemporary();
+      await appendNext(storage.store, streamOf("a"), sampleEvents(1));
+      assertEquals(storage.health(), { status: "pass" });
+      await change(`${storage.directory}/events.db`);
+      const { status, reason = "" } = storage.health();
+      assertEquals(status, "fail");
+      assertStringIncludes(reason, `${storage.directory}/events.db was removed or replaced`);
+      assertStringIncludes(reason, `rescue the file from /proc/${Deno.pid}/fd`);
+    });
+  }
+});
+
 describe("a write that does not come to an end", () => {
   for (const file of ["events", "views"] as const) {
     it(`to ${file}.db is told of after 5 s, and forgotten once it has`, async () => {

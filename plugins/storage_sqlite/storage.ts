@@ -76,7 +76,8 @@ export async function openStorage(directory: string, options: StorageOptions): P
     }),
     streamList: createStreamList(() => files.eventsReader()),
     health() {
-      const { trouble } = files;
+      const { loss, trouble } = files;
+      if (loss !== undefined) return { status: "fail", reason: loss };
       // A warning and no failure: reads go on, and only the next command can find out that the disk has recovered.
       return trouble === undefined ? { status: "pass" } : { status: "warn", reason: trouble };
     },

@@ -3,14 +3,13 @@ import { COMPONENTS as OF_CLUSTER_STORE } from "../../plugins/storage_scylla/tes
 import { COMPONENTS } from "../engine/components.ts";
 import { startService } from "../service/service.ts";
 import { freshKeyspace } from "./keyspace.ts";
-import { cassandraAddress } from "./server.ts";
+import { copyOn } from "./stores.ts";
 
 type Tree = { readonly children: readonly { readonly children: readonly { readonly name: string }[] }[] };
 
 Deno.test("the tree of a copy on the cluster store has no component of which nobody shows how it fails", async () => {
   await using keyspace = await freshKeyspace("components");
-  const environment = { SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace.name };
-  await using service = await startService({ directory: "data/none", task: "start:cluster", environment });
+  await using service = await startService(copyOn(keyspace.name));
   const { tree } = (await service.get("/health", { door: "operator" })).body;
   const { items } = (await service.get("/operations/subscriptions", { door: "operator" })).body;
   const subscriptions = (items as { subscription: string }[]).map(({ subscription }) => subscription);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
 import { Kafka, logLevel } from "kafkajs";
@@ -16,6 +16,7 @@ import { startKafka } from "./kafka/kafka.ts";
 import { readTopic } from "./kafka/plain_consumer.ts";
 import { assertPublished, metric, whenPublished } from "./published.ts";
 import { freePorts } from "./servers/ports.ts";
+import { STORES } from "./stores.ts";
 import { within } from "../contract/surroundings.ts";
 
 const AWAY_MS = 60_000;
@@ -24,34 +25,44 @@ const OPEN = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
 const DEPOSIT = { type: "Deposit", amount: 1 };
 const TOPIC = "account-events";
 
-describe("a broker that is away", () => {
-  it("from before the start and for a minute costs commands nothing, and then gets all of it in order", async () => {
-    const [port = 0] = freePorts("127.0.0.1", 1);
-    await using directory = await temporaryDirectory();
-    await using service = await publishing(directory.path, `127.0.0.1:${port}`);
-    const ids = Array.from({ length: 16 }, (_, at) => `acc-${at}`);
-    for (const id of ids) assertStatus(await service.post(`/accounts/${id}`, OPEN), 201);
-    const depositFor = async (ms: number) => {
-      const until = performance.now() + ms;
-      await Promise.all(ids.map(async (id) => {
-        while (performance.now() < until) assertStatus(await service.post(`/accounts/${id}`, DEPOSIT), 200);
-      }));
-      return await metric(service, "process_resident_memory_bytes");
-    };
-    // What a service takes while it gets warm says nothing of what waits.
-    const warm = await depositFor(AWAY_MS / 2);
-    const growth = await depositFor(AWAY_MS / 2) - warm;
-    assert(growth < MAX_GROWTH_BYTES, `expected to grow by less than ${MAX_GROWTH_BYTES} bytes, found ${growth}`);
-    const { status, body } = await service.get("/readyz");
-    assertEquals([status, body.status], [200, "warn"]);
-    assert(await metric(service, "publish_failures_total", { topic: TOPIC }) > 0);
-    await using kafka = await startKafka({ port });
-    await whenPublished(service);
-    const published = await assertPublished(service, { ...reading(kafka.address), paths: pathsOf(ids) });
-    console.log(`${published.events} events waited, ${published.repeated} were repeated`);
-    assertEquals(await metric(service, "projection_parked_aggregates"), 0);
+for (const [name, open] of Object.entries(STORES)) {
+  describe(`a broker that is away from a service on the ${name} store`, () => {
+    it("from before the start and for a minute costs commands nothing, and then gets all of it in order", async () => {
+      const [port = 0] = freePorts("127.0.0.1", 1);
+      await using store = await open();
+      const environment = { ...store.options.environment, REDPANDA_BROKERS: `127.0.0.1:${port}` };
+      await using service = await startService({ ...store.options, environment });
+      const ids = Array.from({ length: 16 }, (_, at) => `acc-${at}`);
+      let accepted = 0;
+      const send = async (id: string, command: unknown, status: number) => {
+        assertStatus(await service.post(`/accounts/${id}`, command), status);
+        accepted += 1;
+      };
+      const depositFor = async (ms: number) => {
+        const until = performance.now() + ms;
+        await Promise.all(ids.map(async (id) => {
+          while (performance.now() < until) await send(id, DEPOSIT, 200);
+        }));
+        return await metric(service, "process_resident_memory_bytes");
+      };
+      for (const id of ids) await send(id, OPEN, 201);
+      // What a service takes while it gets warm says nothing of what waits.
+      const warm = await depositFor(AWAY_MS / 2);
+      const growth = await depositFor(AWAY_MS / 2) - warm;
+      assert(growth < MAX_GROWTH_BYTES, `expected to grow by less than ${MAX_GROWTH_BYTES} bytes, found ${growth}`);
+      const { status, body } = await service.get("/readyz");
+      assertEquals([status, body.status], [200, "warn"]);
+      assert(await metric(service, "publish_failures_total", { topic: TOPIC }) > 0);
+      await assertNothingParked(service);
+      await using kafka = await startKafka({ port });
+      await whenPublished(service);
+      const published = await assertPublished(service, { ...reading(kafka.address), paths: pathsOf(ids) });
+      console.log(`${name}: ${published.events} events waited, ${published.repeated} were repeated`);
+      assertEquals(published.events, accepted);
+      await assertNothingParked(service);
+    });
   });
-});
+}
 
 describe("a broker that is frozen", () => {
   for (const client of ["kafkajs", "platformatic"]) {
@@ -120,7 +131,8 @@ describe("a topic", () => {
       ...reading(kafka.address),
       paths: pathsOf(["one"]),
     });
-    assertEquals({ events, repeated }, { events: 22, repeated: 21 });
+    assertEquals(events, 22);
+    assertGreaterOrEqual(repeated, 21);
   });
 
   it("is not told again when the read models are deleted", async () => {
@@ -132,14 +144,17 @@ describe("a topic", () => {
       await whenPublished(service);
       await service.end("SIGTERM");
     }
+    const before = await timesTold(kafka.address);
     for await (const { name } of Deno.readDir(`${directory.path}/store`)) {
       if (name.startsWith("views.db")) await Deno.remove(`${directory.path}/store/${name}`);
     }
     await using service = await publishing(directory.path, kafka.address);
     assertStatus(await service.post("/accounts/one", DEPOSIT), 200);
     await whenPublished(service);
-    const paths = pathsOf(["one"]);
-    assertEquals(await assertPublished(service, { ...reading(kafka.address), paths }), { events: 2, repeated: 0 });
+    await assertPublished(service, { ...reading(kafka.address), paths: pathsOf(["one"]) });
+    const after = await timesTold(kafka.address);
+    assertEquals([before.size, after.size], [1, 2]);
+    for (const [event, times] of before) assertEquals(after.get(event), times);
   });
 
   it("with other partitions than configured keeps the service from starting, in one line", async () => {
@@ -170,19 +185,15 @@ describe("deno task publish --republish", () => {
       assertStringIncludes(refused.stderr, "another process uses it");
       await service.end("SIGTERM");
     }
-    const places = async () => {
-      const records = await readTopic(TOPIC, reading(kafka.address));
-      return records.map(({ key, headers }) => `${key}/${headers.ce_sequence}/${headers.ce_id}`);
-    };
-    const before = await places();
-    assertEquals(before.length, 300);
+    let before = await timesTold(kafka.address);
+    assertEquals(before.size, 300);
     for (const selection of ["--module=account", "--topic=account-events", "--from=2020-01-01"]) {
-      const earlier = (await places()).length;
       const { code, stdout, stderr } = await republish(environment, [selection]);
       assertEquals([code, /Done: 300 events sent again/.test(stdout)], [0, true], stdout + stderr);
-      const again = (await places()).slice();
-      assertEquals(again.length, earlier + 300);
-      assertEquals(new Set(again), new Set(before));
+      const again = await timesTold(kafka.address);
+      assertEquals(new Set(again.keys()), new Set(before.keys()));
+      assertEquals([...before].filter(([event, times]) => (again.get(event) ?? 0) <= times), [], "not sent again");
+      before = again;
     }
     const { stdout } = await republish(environment, ["--aggregate=account/acc-7"]);
     assertStringIncludes(stdout, "Done: 2 events sent again");
@@ -191,8 +202,9 @@ describe("deno task publish --republish", () => {
       assertEquals((await republish(environment, wrong)).code, 1);
     }
     await using service = await publishing(directory.path, kafka.address);
-    const published = await assertPublished(service, { ...reading(kafka.address), paths: pathsOf(ids) });
-    assertEquals(published, { events: 300, repeated: 902 });
+    const { events, repeated } = await assertPublished(service, { ...reading(kafka.address), paths: pathsOf(ids) });
+    assertEquals(events, 300);
+    assertGreaterOrEqual(repeated, 902);
   });
 });
 
@@ -217,7 +229,7 @@ describe("an event that is too large for the broker", () => {
       assertEquals(await metric(service, "projection_parked_aggregates", { projection: "publisher" }), 1);
       assertEquals((await assertPublished(service, { ...reading(kafka.address), paths: pathsOf(ids) })).events, 2_200);
       const sent = await readTopic("order-events", reading(kafka.address));
-      assertEquals(sent.map(({ headers }) => headers.ce_sequence), ["1"]);
+      assertEquals(new Set(sent.map(({ headers }) => headers.ce_sequence)), new Set(["1"]));
       await service.end("SIGTERM");
     }
     await withAdmin(kafka.address, (admin) =>
@@ -235,6 +247,14 @@ describe("an event that is too large for the broker", () => {
     assertEquals(events, 3);
   });
 });
+
+/** Neither now nor since the start, for whatever subscription. */
+async function assertNothingParked(service: Service): Promise<void> {
+  const { body } = assertStatus(await service.get("/operations/dead-letters", { door: "operator" }), 200);
+  assertEquals(body, { items: [], next: null });
+  assertEquals(await metric(service, "projection_parked_aggregates"), 0);
+  assertEquals(await metric(service, "dlq_messages_total"), 0);
+}
 
 function republish(environment: Readonly<Record<string, string>>, selection: readonly string[]) {
   const [command = "", ...args] = deno.tasks.publish.command.split(" ");
@@ -254,6 +274,13 @@ function publishing(directory: string, address: string): Promise<Service> {
 
 function reading(address: string) {
   return { address, client: "platformatic" as const };
+}
+
+/** How often the topic tells of each event: more than once where the broker did not answer in time. */
+async function timesTold(address: string): Promise<ReadonlyMap<string, number>> {
+  const records = await readTopic(TOPIC, reading(address));
+  const byEvent = Map.groupBy(records, ({ key, headers }) => `${key}/${headers.ce_sequence}/${headers.ce_id}`);
+  return new Map([...byEvent].map(([event, told]) => [event, told.length]));
 }
 
 function pathsOf(ids: readonly string[]): string[] {

@@ -13,6 +13,16 @@ export async function freshKeyspace(prefix = "test"): Promise<Keyspace> {
 /** What Cassandra and ScyllaDB both call a data centre that nobody has named. */
 const DATA_CENTRE = "datacenter1";
 
+/** Past the service, to the tables of a keyspace; to be shut down. */
+export function clientOf(keyspace: string): Client {
+  return new Client({
+    contactPoints: [cassandraAddress()],
+    localDataCenter: DATA_CENTRE,
+    keyspace,
+    refreshSchemaDelay: 0,
+  });
+}
+
 async function execute(statement: string): Promise<void> {
   const client = new Client({
     contactPoints: [cassandraAddress()],

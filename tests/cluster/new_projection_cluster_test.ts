@@ -1,10 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Client } from "cassandra-driver";
 import { readView } from "../service/replay.ts";
 import { header, type Service, startService, temporaryDirectory } from "../service/service.ts";
-import { freshKeyspace } from "./keyspace.ts";
-import { cassandraAddress } from "./server.ts";
+import { clientOf, freshKeyspace } from "./keyspace.ts";
+import { copyOn } from "./stores.ts";
 
 const NOTES = 60;
 
@@ -34,8 +33,7 @@ describe("a projection that is new on an old store", () => {
 });
 
 function start(keyspace: string, modules: string): Promise<Service> {
-  const environment = { SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace };
-  return startService({ directory: "data/none", task: "start:cluster", modules, environment });
+  return startService({ ...copyOn(keyspace), modules });
 }
 
 /** Gives the token of the write. */
@@ -46,10 +44,7 @@ async function write(service: Service, id: string, text: string): Promise<string
 }
 
 async function expireAnnouncements(keyspace: string): Promise<void> {
-  const client = new Client({
-    ...{ contactPoints: [cassandraAddress()], localDataCenter: "datacenter1", keyspace },
-    refreshSchemaDelay: 0,
-  });
+  const client = clientOf(keyspace);
   try {
     await client.execute("TRUNCATE outbox_messages");
   } finally {

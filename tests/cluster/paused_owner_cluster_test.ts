@@ -7,8 +7,8 @@ import { assertAllTrue } from "../service/replay.ts";
 import { seeing, type Service, startService } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { freshKeyspace } from "./keyspace.ts";
-import { cassandraAddress } from "./server.ts";
 import { SLICES, slicesOf } from "./slices.ts";
+import { copyOn } from "./stores.ts";
 import { until } from "../contract/surroundings.ts";
 
 const LOAD_MS = 2_000;
@@ -55,8 +55,7 @@ describe("a copy that stands still for longer than its leases", () => {
 });
 
 function start(keyspace: string): Promise<Service> {
-  const environment = { SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace };
-  return startService({ directory: "data/none", task: "start:cluster", environment });
+  return startService(copyOn(keyspace));
 }
 
 /** Something new is shown through this copy, whichever slice it falls into. */

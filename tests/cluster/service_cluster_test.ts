@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Client } from "cassandra-driver";
+import type { Client } from "cassandra-driver";
 import { tell } from "../../tasks/demo/story.ts";
 import { Teller } from "../../tasks/demo/teller.ts";
+import { assertOneWinsEachVersion } from "../contract/one_winner.ts";
+import { until, within } from "../contract/surroundings.ts";
 import { SseReader } from "../http/sse_reader.ts";
 import { printedSeed } from "../service/chance.ts";
 import { Journal, readHistories } from "../service/journal.ts";
@@ -11,10 +13,10 @@ import { assertAllTrue } from "../service/replay.ts";
 import { launch, runService, seeing, type Service, startService, whenReady } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { startProxy } from "./cql_proxy.ts";
-import { freshKeyspace } from "./keyspace.ts";
+import { clientOf, freshKeyspace } from "./keyspace.ts";
 import { cassandraAddress } from "./server.ts";
+import { copyOn } from "./stores.ts";
 import { freePorts } from "./servers/ports.ts";
-import { until, within } from "../contract/surroundings.ts";
 
 const LOAD_MS = 3_000;
 const KILLED_AT_LINE = 4;
@@ -57,6 +59,13 @@ describe("copies of the service on one cluster store", () => {
     await tell(new Teller(first.url, { say }));
     await killed;
     assert(lines > KILLED_AT_LINE, `expected the story to go on, found its end at line ${lines}`);
+  });
+
+  it("let one of 64 writers with If-Match win each version, whichever of two each asks", async () => {
+    await using keyspace = await freshKeyspace("service");
+    await using copies = await startCopies(keyspace.name, 2);
+    const [first, second] = copies.services;
+    await assertOneWinsEachVersion([first, second]);
   });
 
   it("hand over at once when stopped, and within 10 s when killed", async () => {
@@ -102,7 +111,7 @@ describe("copies of the service on one cluster store", () => {
   it("wait for a database that is away at the start, and begin by themselves", async () => {
     await using keyspace = await freshKeyspace("service");
     const [port = 0] = freePorts("127.0.0.1", 1);
-    await using program = launch(optionsFor(keyspace.name, { SCYLLA_NODES: `127.0.0.1:${port}` }));
+    await using program = launch(copyOn(keyspace.name, { SCYLLA_NODES: `127.0.0.1:${port}` }));
     await program.whenPrinted(/The database does not answer/);
     using _way = forward(port, cassandraAddress());
     const service = await whenReady(program);
@@ -123,7 +132,7 @@ describe("copies of the service on one cluster store", () => {
   it("refuse to start elsewhere than the keyspace's home, in one line", async () => {
     await using keyspace = await freshKeyspace("service");
     await using _one = await startCopy(keyspace.name);
-    const { code, stderr } = await runService(optionsFor(keyspace.name, { SCYLLA_DC: "elsewhere" }));
+    const { code, stderr } = await runService(copyOn(keyspace.name, { SCYLLA_DC: "elsewhere" }));
     assertEquals(code, 1);
     assert(/^annals: .*elsewhere/m.test(stderr), stderr);
   });
@@ -143,12 +152,7 @@ async function startCopies(keyspace: string, count: number): Promise<Copies> {
 }
 
 function startCopy(keyspace: string, environment: Readonly<Record<string, string>> = {}): Promise<Service> {
-  return startService(optionsFor(keyspace, environment));
-}
-
-function optionsFor(keyspace: string, environment: Readonly<Record<string, string>>) {
-  const variables = { SCYLLA_NODES: cassandraAddress(), SCYLLA_KEYSPACE: keyspace, ...environment };
-  return { directory: "data/none", task: "start:cluster" as const, environment: variables };
+  return startService(copyOn(keyspace, environment));
 }
 
 /** Writers against one copy; what happens to a request once they are to end is not the copy's fault. */
@@ -160,8 +164,7 @@ function write(copy: Service, journal: Journal, { seed }: { seed: number }) {
 
 /** With the keyspace's tables. */
 async function openSession(keyspace: string) {
-  const contactPoints = [cassandraAddress()];
-  const client = new Client({ contactPoints, localDataCenter: "datacenter1", keyspace, refreshSchemaDelay: 0 });
+  const client = clientOf(keyspace);
   await client.connect();
   return { client, [Symbol.asyncDispose]: () => client.shutdown() };
 }

@@ -1,8 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
-import { startApp } from "../../core/engine/app.ts";
+import { type AppOptions, startApp } from "../../core/engine/app.ts";
 import { definePlugin, manyRef, type Plugin, ref, StartError } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 
 const numberRef = ref<number>("number");
@@ -33,7 +34,7 @@ function plugin(
   };
 }
 
-function start(plugins: readonly Plugin[], options: { startTimeoutMs?: number; signal?: AbortSignal } = {}) {
+function start(plugins: readonly Plugin[], options: Partial<AppOptions> = {}) {
   return startApp({ plugins, environment: {}, runtime, ...options });
 }
 
@@ -198,15 +199,40 @@ describe("startApp", () => {
     assertEquals(journal, ["start works", "stop works"]);
   });
 
-  it("ends a start that is given up from outside", async () => {
+  it("ends a start that is given up from outside, though it hangs", async () => {
     const journal: string[] = [];
     const giveUp = new AbortController();
     const hangs = plugin("hangs", { start: () => (giveUp.abort(new Error("told to stop")), new Promise(() => {})) });
+    const slept: number[] = [];
+    const hasty: Runtime = {
+      ...runtime,
+      sleep(ms, options) {
+        slept.push(ms);
+        return ms === 7_000 ? Promise.resolve() : runtime.sleep(ms, options);
+      },
+    };
     await assertRejects(
-      () => start([plugin("works", { journal }), hangs], { signal: giveUp.signal }),
+      () => start([plugin("works", { journal }), hangs], { signal: giveUp.signal, runtime: hasty }),
       Error,
       "told to stop",
     );
-    assertEquals(journal, ["start works", "stop works"]);
+    assertEquals([journal, slept.includes(7_000)], [["start works", "stop works"], true]);
+  });
+
+  it("lets a start that is given up from outside undo what it was at, before what it needs is stopped", async () => {
+    const journal: string[] = [];
+    const giveUp = new AbortController();
+    const undoes = plugin("undoes", {
+      requires: { number: numberRef },
+      async start(signal) {
+        giveUp.abort(new Error("told to stop"));
+        await runtime.sleep(0);
+        journal.push("undone");
+        signal.throwIfAborted();
+      },
+    });
+    const works = plugin("works", { provides: { number: numberRef }, services: { number: 1 }, journal });
+    await assertRejects(() => start([works, undoes], { signal: giveUp.signal }), Error, "told to stop");
+    assertEquals(journal, ["start works", "undone", "stop works"]);
   });
 });

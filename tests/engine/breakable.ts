@@ -8,6 +8,7 @@ import publisher from "../../plugins/publisher/mod.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import watchdog from "../../plugins/watchdog/mod.ts";
 import { LOOKED, type Watch } from "../../plugins/watchdog/watch.ts";
+import { SseReader } from "../http/sse_reader.ts";
 import { counter } from "./counter.ts";
 import { Fault } from "../contract/fault.ts";
 import { MemorySender } from "./memory_sender.ts";
@@ -37,6 +38,8 @@ export async function openBreakable() {
   const sender = breakableSender(faultOf("publisher"));
   const doors = breakableDoors(faultOf);
   const watching = { counters: new Int32Array(new SharedArrayBuffer(0)) };
+  /** How late the timers fire by which the event loop is sampled. */
+  const late = { ms: 0 };
   const replaced = new DisposableStack();
   replaced.use(replace(Deno, "serve", doors.serve));
   replaced.use(replace(globalThis, "Worker", watchThreads(faultOf("watchdog_thread"), { runtime, watching })));
@@ -44,19 +47,24 @@ export async function openBreakable() {
     modules: [counter],
     storage: breakableStorage(storage, faultOf),
     runtime,
-    plugins: [breakableHealth(faultOf("health_monitor")), watchdog, sender.plugin(), publisher, http],
+    plugins: [breakableHealth(faultOf, late), watchdog, sender.plugin(), publisher, breakableHttp(faultOf)],
     environment: { PORT: "0", METRICS_PORT: "0", DRAIN_MS: "0" },
   });
+  const url = (door: string) => rig.app.service(httpRef)[door === "public_door" ? "publicUrl" : "operatorUrl"];
+  let reader: SseReader | undefined;
   const assets = rig.app.service<readonly { path: string; body(): Promise<string> }[]>({ ref: assetRef.ref });
   return {
-    ...{ rig, runtime, faultOf, storage, sender, watching },
+    ...{ rig, runtime, faultOf, storage, sender, watching, late },
     endServer: doors.end,
-    url: (door: string) => rig.app.service(httpRef)[door === "public_door" ? "publicUrl" : "operatorUrl"],
+    url,
+    /** The one live reader of the counter `a`, which is there already. */
+    listen: async () => reader ??= await SseReader.open(`${url("public_door")}/counters/a/events`),
     async tree(): Promise<Shown> {
       return JSON.parse(await assets.find(({ path }) => path === "/health")?.body() ?? "{}").tree;
     },
     async [Symbol.asyncDispose]() {
       for (const fault of faults.values()) fault.mend();
+      await reader?.[Symbol.asyncDispose]();
       await Promise.all([rig.app.stop(), runtime.advance(0)]);
       replaced.dispose();
     },
@@ -67,9 +75,16 @@ type MemoryStorage = ReturnType<typeof createMemoryStorage>;
 
 /** A read of a stream whose id is a door's name meets the fault of that door, and a read model that of its own name. */
 function breakableStorage(storage: MemoryStorage, faultOf: FaultOf): MemoryStorage {
-  const { store, readModels } = storage;
+  const { store, source, readModels } = storage;
   return {
     ...storage,
+    source: {
+      ...source,
+      async watch(options) {
+        await faultOf("live_hub").meet();
+        return await source.watch(options);
+      },
+    },
     store: {
       ...store,
       async read(stream, options) {
@@ -97,9 +112,26 @@ function breakableSender(fault: Fault): MemorySender {
   return sender;
 }
 
-/** The monitor's next look may never come. */
-function breakableHealth(fault: Fault): typeof health {
-  const sleepOf = ({ sleep }: Runtime): Runtime["sleep"] => (...given) => fault.meet() ?? sleep(...given);
+/** The next look after live streams may never come. */
+function breakableHttp(faultOf: FaultOf): typeof http {
+  const sleepOf = ({ sleep }: Runtime): Runtime["sleep"] => (ms, options) => {
+    return (ms === 1_000 ? faultOf("live_streams").meet() : undefined) ?? sleep(ms, options);
+  };
+  return {
+    ...http,
+    start({ services, ...given }) {
+      const { runtime } = services;
+      return http.start({ ...given, services: { ...services, runtime: { ...runtime, sleep: sleepOf(runtime) } } });
+    },
+  };
+}
+
+/** The monitor's next look may never come, nor the event loop's next sample, which is taken more often. */
+function breakableHealth(faultOf: FaultOf, late: { readonly ms: number }): typeof health {
+  const sleepOf = ({ sleep }: Runtime): Runtime["sleep"] => (ms, options) => {
+    if (ms >= 1_000) return faultOf("health_monitor").meet() ?? sleep(ms, options);
+    return faultOf("event_loop_sampler").meet() ?? sleep(ms + late.ms, options);
+  };
   return {
     ...health,
     start({ services, ...given }) {

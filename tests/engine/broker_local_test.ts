@@ -1,14 +1,18 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Module } from "annals";
+import { virtualRuntime } from "annals/testing";
 import { topicsOf } from "../../core/engine/publication.ts";
 import { createRegistry } from "../../core/engine/registry.ts";
 import type { ChangeLog } from "../../core/ports/change_log.ts";
 import type { EventStore } from "../../core/ports/event_store.ts";
+import { Bells } from "../../plugins/broker_local/bells.ts";
 import { createLocalBroker } from "../../plugins/broker_local/local_broker.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
-import { keptLog } from "../contract/surroundings.ts";
+import { componentContract } from "../contract/component.ts";
+import { Fault } from "../contract/fault.ts";
+import { keptLog, openBranch } from "../contract/surroundings.ts";
 import { openTemporary } from "../../plugins/storage_sqlite/test_storage.ts";
 import { brokerContract } from "../contract/broker.ts";
 import { appendNext, sampleEvent, sampleEvents } from "../contract/samples.ts";
@@ -55,11 +59,43 @@ describe("broker_local", () => {
   });
 });
 
+componentContract("topic_bells", async () => {
+  const [runtime, log, fault] = [virtualRuntime({ seed: 5 }), keptLog(), new Fault()];
+  const { store, log: stored } = createMemoryStorage();
+  const branch = openBranch({ runtime, log });
+  const bells = new Bells({
+    topics: topicsOf(createRegistry([found(counter)]), { source: "/annals" }),
+    source: {
+      ...stored,
+      async head() {
+        await fault.meet();
+        return await stored.head();
+      },
+    },
+    ...{ runtime, branch },
+  });
+  return {
+    ...{ runtime, branch, fault },
+    begin: () => bells.start(),
+    async assertWorks() {
+      const more = bells.rung("counter-events");
+      assertGreater(more, 0, "who waits is to look for what happened before");
+      await appendNext(store, { aggregateType: "counter", aggregateId: "a" }, sampleEvents(1));
+      await runtime.advance(1_000);
+      assertEquals(bells.rung("counter-events"), more + 1);
+    },
+    async [Symbol.asyncDispose]() {
+      bells.stop();
+      await runtime.advance(0);
+    },
+  };
+});
+
 type Parts = { readonly store: EventStore; readonly log: ChangeLog; close(): Promise<void> };
 
 async function open({ store, log: source, close }: Parts, module: Module = counter) {
   const topics = topicsOf(createRegistry([found(module), found(diary)]), { source: "/annals" });
-  const log = keptLog();
+  const [runtime, log] = [systemRuntime, keptLog()];
   const failures: Error[] = [];
   const failing: ChangeLog = {
     ...source,
@@ -69,7 +105,7 @@ async function open({ store, log: source, close }: Parts, module: Module = count
       yield* source.changes(options);
     },
   };
-  const broker = createLocalBroker({ topics, source: failing, runtime: systemRuntime, log });
+  const broker = createLocalBroker({ topics, source: failing, runtime, log, branch: openBranch({ runtime, log }) });
   const append = (aggregateType: string, aggregateId: string, events: readonly ReturnType<typeof sampleEvent>[]) =>
     appendNext(store, { aggregateType, aggregateId }, events);
   return {

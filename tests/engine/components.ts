@@ -4,7 +4,7 @@ import { OrderBook, REQUESTS } from "../../core/engine/subscription_orders.ts";
 import { MOVED } from "../../plugins/watchdog/watch.ts";
 import type { Breakable } from "./breakable.ts";
 import type { FaultKind } from "../contract/fault.ts";
-import { ANONYMOUS } from "./rig.ts";
+import { ANONYMOUS, metricOf } from "./rig.ts";
 
 /** How a component is broken, beside its fault, and how it shows that it does its work. */
 export type Line = {
@@ -23,15 +23,20 @@ export const COMPONENTS: Readonly<Record<string, Line>> = {
   counter_sum_v1: { provoke: count, assertWorks: (service) => assertIsShown(service, SUM) },
   publisher: { provoke: count, assertWorks: assertIsPublished },
   health_monitor: { provoke: byItself, assertWorks: assertChangeIsNoticed },
+  event_loop_sampler: { provoke: byItself, assertWorks: assertLagIsSeen },
   watchdog_thread: { provoke: byItself, assertWorks: assertIsWatched },
   public_door: doorLine("public_door"),
   operator_door: doorLine("operator_door"),
+  live_hub: { provoke: listen, assertWorks: assertIsToldLive },
+  live_streams: { provoke: listen, assertWorks: assertIsKeptAlive },
 };
 
 /** Where the same is shown of the others. */
 export const SHOWN_BESIDE: Readonly<Record<string, string>> = {
   events_thread: "plugins/storage_sqlite/threads_test.ts",
   views_thread: "plugins/storage_sqlite/threads_test.ts",
+  topic_bells: "tests/engine/broker_local_test.ts",
+  key_set: "plugins/auth_jwt/key_set_test.ts",
 };
 
 async function byItself(): Promise<void> {}
@@ -49,6 +54,27 @@ async function assertIsShown(service: Breakable, { view, key }: { view: string; 
   const answer = served && await rig.queries.document(served, { principal: ANONYMOUS, key });
   const total = await countedOf(service);
   assertEquals(answer?.is === "found" ? answer.document.document : answer, { total, count: total });
+}
+
+async function listen(service: Breakable) {
+  await count(service);
+  return await service.listen();
+}
+
+async function assertIsToldLive(service: Breakable): Promise<void> {
+  const reader = await service.listen();
+  await count(service);
+  await service.runtime.advance(1_000);
+  const last = String(await countedOf(service));
+  while (reader.lastId !== last) await reader.take(1);
+}
+
+/** By a sign of life. */
+async function assertIsKeptAlive(service: Breakable): Promise<void> {
+  const reader = await service.listen();
+  const sign = reader.nextComment();
+  await service.runtime.advance(20_000);
+  await sign;
 }
 
 async function assertIsPublished(service: Breakable): Promise<void> {
@@ -83,6 +109,15 @@ async function assertChangeIsNoticed(service: Breakable): Promise<void> {
     const said = rig.lines.findLast(({ fields }) => fields["component"] === "cdc_streamer");
     assertEquals(said?.message, expected);
   }
+}
+
+/** A timer that fires late, as all do while the thread is held up, shows. */
+async function assertLagIsSeen({ rig, runtime, late }: Breakable): Promise<void> {
+  late.ms = 700;
+  await runtime.advance(5_000);
+  assertEquals(await metricOf(rig, "event_loop_lag_seconds"), 0.7);
+  late.ms = 0;
+  await runtime.advance(5_000);
 }
 
 /** Another copy takes a request, which this one has to find; its number. */

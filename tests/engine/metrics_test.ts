@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { ChangeSource } from "../../core/ports/change_source.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import { until } from "../contract/surroundings.ts";
+import health from "../../plugins/health/mod.ts";
 import { counter } from "./counter.ts";
 import { metricOf, metricsPage, openRig } from "./rig.ts";
 
@@ -41,7 +42,7 @@ describe("the metrics of the feed", () => {
 
 describe("the metrics of the process", () => {
   it("show a thread that is held up, once", async () => {
-    await using rig = await openRig({ modules: [counter] });
+    await using rig = await openRig({ modules: [counter], plugins: [health] });
     assertGreater(await metricOf(rig, "process_resident_memory_bytes"), 10_000_000);
     const began = performance.now();
     while (performance.now() - began < 700);

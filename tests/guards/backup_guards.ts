@@ -4,12 +4,21 @@ const RESTORE = "plugins/storage_sqlite/restore_test.ts";
 const BACKUP = "tests/service/backup_test.ts";
 const EXPORT = "tests/engine/export_test.ts";
 const TRANSFER = "tests/service/transfer_test.ts";
+const CLUSTER_TRANSFER = "tests/cluster/transfer_cluster_test.ts";
 const ENDS = "tests/service/task_ends_test.ts";
 const LANES = "tests/engine/lanes_test.ts";
 const MEMORY = "plugins/storage_memory/storage_memory_test.ts";
 
 /** What keeps the promises of backups and of exports. */
 export const backupGuards: readonly Guard[] = [
+  {
+    promise: "a file of events that was taken away under the service is no good health",
+    file: "plugins/storage_sqlite/files.ts",
+    find: 'Deno.errors.NotFound ? "none" : ',
+    replace: "Deno.errors.NotFound ? this.#events : ",
+    test: "plugins/storage_sqlite/obstacles_test.ts",
+    case: "that is removed under the service",
+  },
   {
     promise: "a backup never takes the place of another file",
     file: "plugins/storage_sqlite/new_file.ts",
@@ -207,6 +216,30 @@ export const backupGuards: readonly Guard[] = [
     find: 'await each("checked", missingOf);',
     replace: 'await each("checked", (chunk) => write(store, chunk));',
     test: EXPORT,
+  },
+  {
+    promise: "a key is known wherever its events were imported",
+    file: "core/engine/export_format.ts",
+    find: "...envelope(event), command_id, command_hash };",
+    replace: "...envelope(event), command_id: command_id && null, command_hash: command_hash && null };",
+    test: TRANSFER,
+    case: "with views and keys",
+  },
+  {
+    promise: "an import goes on behind what one that was killed has stored",
+    file: "core/engine/import.ts",
+    find: "    const events = await missing(store, chunk);\n    const [first]",
+    replace: "    const { events } = chunk;\n    const [first]",
+    test: CLUSTER_TRANSFER,
+    case: "killed in the middle",
+  },
+  {
+    promise: "an export of the cluster store has every aggregate",
+    file: "plugins/storage_scylla/stream_list.ts",
+    find: '          const place = rows.at(-1)?.["place"];\n',
+    replace: '          const place = rows.at(-1)?.["place"];\n          streams.shift();\n',
+    test: CLUSTER_TRANSFER,
+    case: "made under eight writers",
   },
   {
     promise: "what was imported is read back",

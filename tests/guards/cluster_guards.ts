@@ -5,6 +5,7 @@ const APPENDS = "tests/cluster/appends_cluster_test.ts";
 const KEYED = "tests/cluster/keyed_commands_cluster_test.ts";
 const BORDERS = `${STORE}/borders_cluster_test.ts`;
 const CLOCK = `${STORE}/database_clock_test.ts`;
+const STOP = "tests/cluster/stop_cluster_test.ts";
 const MIGRATIONS = `${STORE}/migrations_cluster_test.ts`;
 const PAUSED = "tests/cluster/paused_server_stop_alone_cluster_test.ts";
 const CONTRACT = `${STORE}/event_store_cluster_test.ts`;
@@ -185,7 +186,7 @@ export const clusterGuards: readonly Guard[] = [
   {
     promise: "copies that start together change the schema one after the other",
     file: `${STORE}/schema_lease.ts`,
-    find: "  await take(session, { runtime, me });\n",
+    find: "  await take(parts, me);\n",
     replace: "",
     test: MIGRATIONS,
     case: "wait for each other",
@@ -256,8 +257,8 @@ export const clusterGuards: readonly Guard[] = [
   {
     promise: "a stop does not wait for a database that does not answer",
     file: `${STORE}/mod.ts`,
-    find: "await closeInTime(close, { ...services, late });",
-    replace: "await close();",
+    find: "stop: (late) => closeInTime(close, { ...services, late }),",
+    replace: "stop: () => close(),",
     test: PAUSED,
   },
   {
@@ -266,6 +267,46 @@ export const clusterGuards: readonly Guard[] = [
     find: "Promise.race([queue.whenIdle(), aborted(late)])",
     replace: "queue.whenIdle()",
     test: PAUSED,
+  },
+  {
+    promise: "a start that is stopped has the time to give back what it holds",
+    file: "core/engine/app.ts",
+    find: "if (signal?.aborted) leave(ending);",
+    replace: "",
+    test: STOP,
+    case: "first tables are made gives the lease of the schema back",
+  },
+  {
+    promise: "a start that is stopped changes the schema no further",
+    file: `${STORE}/schema_lease.ts`,
+    find: "        signal?.throwIfAborted();\n        if",
+    replace: "        if",
+    test: STOP,
+    case: "first tables are made gives the lease of the schema back",
+  },
+  {
+    promise: "a start that is stopped while it makes a view's table makes no other one",
+    file: `${STORE}/migrations.ts`,
+    find: "withSchemaLease({ session, runtime, signal }, async (define: Define)",
+    replace: "withSchemaLease({ session, runtime }, async (define: Define)",
+    test: STOP,
+    case: "tables of views are made gives the lease of the schema back",
+  },
+  {
+    promise: "a start that is stopped makes no further view's tables",
+    file: "core/engine/kernel.ts",
+    find: "    signal.throwIfAborted();\n",
+    replace: "",
+    test: STOP,
+    case: "tables of views are made gives the lease of the schema back",
+  },
+  {
+    promise: "a start that is stopped and hangs keeps nobody from ending",
+    file: "core/engine/app.ts",
+    find: "await Promise.race([ending, runtime.sleep(GIVE_UP_MS, { signal: given.signal })]);",
+    replace: "await ending;",
+    test: "tests/engine/app_test.ts",
+    case: "though it hangs",
   },
   {
     promise: "a fault in the middle of a start does not end it",

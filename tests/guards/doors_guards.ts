@@ -103,6 +103,22 @@ export const doorsGuards: readonly Guard[] = [
     test: VERIFIER,
   },
   {
+    promise: "a fetch of the keys leaves nothing waiting behind",
+    file: "plugins/auth_jwt/key_set.ts",
+    find: "over.abort();",
+    replace: "",
+    test: KEY_SET,
+    case: "leaves nothing waiting behind a fetch",
+  },
+  {
+    promise: "a key set that does not answer keeps no start that is stopped",
+    file: "plugins/auth_jwt/key_set.ts",
+    find: 'signal.addEventListener("abort", () => this.#giveUp(), { once: true });\n    await this.#fetch();',
+    replace: "await this.#fetch();",
+    test: KEY_SET,
+    case: "keeps no start that is stopped",
+  },
+  {
     promise: "made-up names of keys cause no fetches",
     file: "plugins/auth_jwt/key_set.ts",
     find: "if (this.#fetching === undefined && sinceMs < COOLDOWN_MS) throw error;",
@@ -115,6 +131,14 @@ export const doorsGuards: readonly Guard[] = [
     find: "      this.#fault = fault;",
     replace: "      this.#fault = fault;\n      this.#local = undefined;",
     test: KEY_SET,
+  },
+  {
+    promise: "a fetch of keys that hangs is given up, and another one is made",
+    file: "plugins/auth_jwt/key_set.ts",
+    find: 'signal.addEventListener("abort", () => this.#giveUp(), { once: true });\n    for',
+    replace: "for",
+    test: KEY_SET,
+    case: "that hangs is left behind",
   },
   {
     promise: "a key set's secret, or a key that checks nothing, is no key",
@@ -294,11 +318,34 @@ export const doorsGuards: readonly Guard[] = [
     test: ACCESS,
   },
   {
+    promise: "what a plugin serves that is added to the service needs its line in the matrix",
+    file: "main.ts",
+    find: "cdcStreamer, operations, http];",
+    replace: `cdcStreamer, operations, http, {
+    ...operations,
+    ...{ name: "added", requires: {} },
+    start() {
+      const added = { method: "GET", path: "/operations/added", summary: "", input: operations.config };
+      return Promise.resolve({ services: { operations: [{ ...added, run: () => ({ is: "done", body: {} }) }] } });
+    },
+  }];`,
+    test: MATRIX,
+    case: "of every route of both doors",
+  },
+  {
     promise: "the service may not run programs",
     file: "deno.json",
     find: 'Start the service on the embedded store",\n      "command": "deno run ',
     replace: 'Start the service on the embedded store",\n      "command": "deno run --allow-run ',
     test: "tests/service/privileges_test.ts",
+  },
+  {
+    promise: "a copy of the service may not run programs",
+    file: "deno.json",
+    find: 'REDPANDA_BROKERS, or both",\n      "command": "deno run ',
+    replace: 'REDPANDA_BROKERS, or both",\n      "command": "deno run --allow-run ',
+    test: "tests/service/privileges_test.ts",
+    case: "by task start:cluster",
   },
   {
     promise: "what the store acknowledged is what hostile requests may store",

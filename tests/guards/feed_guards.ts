@@ -259,6 +259,14 @@ export const feedGuards: readonly Guard[] = [
     case: "before a scan has shown it",
   },
   {
+    promise: "a look for what was missed that was given up is done again from where it began",
+    file: `${STORE}/feed/slice_care.ts`,
+    find: "    if (this.#lookedFrom !== undefined) this.miss(this.#lookedFrom);\n",
+    replace: "",
+    test: `${STORE}/feed/slice_care_test.ts`,
+    case: "in its next run",
+  },
+  {
     promise: "a new subscription has a low water only when what its scan has found is durable",
     file: `${STORE}/feed/scans.ts`,
     find: "      await feed.whenDurable(signal);\n",

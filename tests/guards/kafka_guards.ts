@@ -1,5 +1,7 @@
 import type { Guard } from "./guards.ts";
 
+const COMPONENTS = "plugins/broker_kafka/components_test.ts";
+
 /** What keeps the promises of publishing to Kafka. */
 export const kafkaGuards: readonly Guard[] = [
   {
@@ -80,6 +82,47 @@ export const kafkaGuards: readonly Guard[] = [
     test: "plugins/broker_kafka/sender_cluster_test.ts",
   },
   {
+    promise: "topics that are found wrong late are told, too",
+    file: "plugins/broker_kafka/topics.ts",
+    find: "if (said !== error.message) log",
+    replace: "if (failures === 1) log",
+    test: COMPONENTS,
+    case: "are told to be wrong whenever that is found",
+  },
+  {
+    promise: "a question for the topics that hangs is asked anew",
+    file: "plugins/broker_kafka/topics.ts",
+    find: 'signal.addEventListener("abort", () => this.#ensuring = undefined, { once: true });',
+    replace: "",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
+    promise: "a broker that does not answer keeps no start that is stopped",
+    file: "plugins/broker_kafka/topics.ts",
+    find: "await Promise.race([this.#ensure(), aborted(signal)]);",
+    replace: "await this.#ensure();",
+    test: COMPONENTS,
+    case: "keep no start that is stopped",
+  },
+  {
+    promise: "a reader of a topic's end that waits for its turn is not taken for hung",
+    file: "plugins/broker_kafka/topic_head.ts",
+    find: "    rest();\n    await this.#stand(signal);",
+    replace: "    beat();\n    await this.#stand(signal);",
+    test: COMPONENTS,
+    case: "waits for its turn with a slow broker",
+  },
+  {
+    promise: "a reader of a topic's end that was left behind tells nothing twice",
+    file: "plugins/broker_kafka/topic_head.ts",
+    find: `        if (signal.aborted) return;
+        onProgress();`,
+    replace: "        onProgress();",
+    test: COMPONENTS,
+    case: "that hangs is left behind",
+  },
+  {
     promise: "a topic that was deleted is made again",
     file: "plugins/broker_kafka/sender.ts",
     find: 'if (error.kind === "unknown_topic") topics.forget();',
@@ -115,10 +158,19 @@ export const kafkaGuards: readonly Guard[] = [
     test: "plugins/storage_sqlite/storage_sqlite_test.ts",
   },
   {
-    promise: "a broker that is frozen does not keep the service from stopping in time",
-    file: "plugins/broker_kafka/mod.ts",
-    find: ".then(() => sender.stop(), () => {});",
-    replace: ".then(() => {}, () => {});",
-    test: "tests/cluster/kafka_faults_alone_cluster_test.ts",
+    promise: "a broker that is away parks nothing",
+    file: "plugins/publisher/publisher.ts",
+    find: "      failed(topic);\n      throw error;\n",
+    replace:
+      '      failed(topic);\n      return messages.map(() => ({ is: "refused" as const, reason: String(error) }));\n',
+    test: "tests/engine/publisher_test.ts",
+  },
+  {
+    promise: "what is published is a step of the subscription that published it",
+    file: "plugins/cdc_streamer/traced.ts",
+    find: "await unit.apply(event, span.traceparent);",
+    replace: "await unit.apply(event);",
+    test: "tests/cluster/traces_cluster_test.ts",
+    case: "a record names the step that published it",
   },
 ];

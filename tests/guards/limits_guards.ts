@@ -1,6 +1,7 @@
 import type { Guard } from "./guards.ts";
 
 const ACCESS = "tests/http/access_test.ts";
+const LOAD = "tests/service/load_test.ts";
 const GATES = "tests/http/public_gates_test.ts";
 const QUERIES = "tests/engine/queries_test.ts";
 
@@ -64,5 +65,45 @@ export const limitsGuards: readonly Guard[] = [
     replace: "held < 0",
     test: "tests/http/live_test.ts",
     case: "one client",
+  },
+  {
+    promise: "for whom there is no room is told when to come back",
+    file: "plugins/http/problems.ts",
+    find: '...(status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {}),',
+    replace: "",
+    test: LOAD,
+    case: "greedy",
+  },
+  {
+    promise: "who comes too often is told when to come back",
+    file: "plugins/http/access/public_gates.ts",
+    find: 'problem("rate_limited", { headers: { "retry-after": String(waitSeconds) } })',
+    replace: 'problem("rate_limited")',
+    test: LOAD,
+    case: "greedy",
+  },
+  {
+    promise: "an operator's body is held to the limits, too",
+    file: "plugins/http/operations.ts",
+    find: "      kernel,\n    );",
+    replace: "      { ...kernel, limits: { bytes: Infinity, depth: Infinity, keys: Infinity } },\n    );",
+    test: "tests/http/bodies_test.ts",
+    case: "changes nothing unless",
+  },
+  {
+    promise: "who does not read costs no memory for what is written",
+    file: "plugins/http/live_stream.ts",
+    find: "{ highWaterMark: 0 }",
+    replace: "{ highWaterMark: Infinity }",
+    test: "tests/service/silent_readers_test.ts",
+    case: "bounded memory",
+  },
+  {
+    promise: "a client that has its live streams is told when to come back",
+    file: "plugins/http/live_streams.ts",
+    find: "{ detail, headers: RETRY_AFTER }",
+    replace: "{ detail }",
+    test: "tests/service/silent_readers_test.ts",
+    case: "no setting says otherwise",
   },
 ];

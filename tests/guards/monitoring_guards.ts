@@ -30,7 +30,7 @@ export const monitoringGuards: readonly Guard[] = [
   },
   {
     promise: "a thread that was held up between two readings shows in the later one",
-    file: "plugins/metrics/process_metrics.ts",
+    file: "plugins/health/event_loop.ts",
     find: "Math.max(lagSeconds, (",
     replace: "Math.min(lagSeconds, (",
     test: METRICS,

@@ -1,6 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import type { Module } from "annals";
+import { operationRef } from "../../core/ports/operation.ts";
+import type { Plugin } from "../../core/ports/plugin.ts";
+import { assetRef } from "../../core/ports/telemetry.ts";
+import { dataPlugins } from "../../main.ts";
 import account from "../../modules/account/mod.ts";
 import { httpRef } from "../../plugins/http/mod.ts";
 import { bearer, Issuer, signingKey, tokenOf } from "./issuer.ts";
@@ -99,6 +103,13 @@ describe("who may do what", () => {
   it("is said of every route of both doors, and of no other", () => {
     const { routes } = service.app.service(httpRef);
     for (const [door, lines] of DOORS) assertEquals([...routes[door]].sort(), Object.keys(lines).sort(), door);
+  });
+
+  it("is said of every plugin's routes: those that only a cluster or a broker has add none", async () => {
+    const plugins = await dataPlugins({ SCYLLA_NODES: "127.0.0.1:9042", REDPANDA_BROKERS: "127.0.0.1:9092" });
+    const served = [assetRef, operationRef].map(({ ref }) => ref);
+    const refsOf = ({ provides }: Plugin) => Object.values(provides).map(({ ref }) => ref);
+    for (const plugin of plugins) assertEquals(refsOf(plugin).filter((ref) => served.includes(ref)), [], plugin.name);
   });
 
   for (const [door, lines] of DOORS) {

@@ -137,3 +137,39 @@ describe("a body over HTTP", () => {
     assert(answer.startsWith("HTTP/1.1 201 "), answer);
   });
 });
+
+describe("a body at the operator's door", () => {
+  const PAUSE = "/operations/subscriptions/pause";
+  const ORDER = { subscription: "account_balances_v1", reason: "night" };
+  const head = `POST ${PAUSE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
+  const whole = JSON.stringify(ORDER);
+
+  it("is held to the same time and size, and changes nothing unless it is taken", async () => {
+    await using service = await openService({ environment: { BODY_TIMEOUT_MS: "300" } });
+    const { operatorUrl } = service;
+    const deep = JSON.parse("[".repeat(32) + "]".repeat(32));
+    const keys = Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`k${at}`, 0]));
+    const refused: readonly (readonly [body: unknown, status: number, type: string, why: string])[] = [
+      [whole.padEnd(LIMIT_BYTES + 1), 413, "payload_too_large", `at most ${LIMIT_BYTES} bytes`],
+      [{ ...ORDER, by: deep }, 422, "invalid_body", "deeper than 32 levels"],
+      [{ ...ORDER, by: keys }, 422, "invalid_body", "at most 10000 keys"],
+      ["[".repeat(131_072) + "]".repeat(131_072), 422, "invalid_body", "deeper than 32 levels"],
+    ];
+    for (const [body, status, type, why] of refused) {
+      const answer = await service.send(PAUSE, { body, operator: true });
+      assertProblem(answer, status, type);
+      assertStringIncludes(answer.text, why);
+    }
+    // All of the order is there, and more was announced.
+    for (
+      const rest of [
+        `Content-Length: 99\r\n\r\n${whole}`,
+        `Transfer-Encoding: chunked\r\n\r\n${whole.length.toString(16)}\r\n${whole}\r\n`,
+      ]
+    ) assertMatch(await sendRaw(operatorUrl, head + rest, "body_timeout"), /^HTTP\/1\.1 408 .*body_timeout/s);
+    const byLength = `${head}Content-Length: ${LIMIT_BYTES + 1}\r\n\r\n${whole}`;
+    assertMatch(await sendRaw(operatorUrl, byLength, "payload_too_large"), /^HTTP\/1\.1 413 .*payload_too_large/s);
+    assertEquals((await service.send("/operations/audit", { operator: true })).body.items, []);
+    assertEquals((await service.send(PAUSE, { body: whole.padEnd(LIMIT_BYTES), operator: true })).body.paused, true);
+  });
+});

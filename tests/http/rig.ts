@@ -1,25 +1,20 @@
 import { assertEquals } from "@std/assert";
 import { z } from "zod";
 import { type App, startApp } from "../../core/engine/app.ts";
-import { kernel } from "../../core/engine/kernel.ts";
-import { supervision } from "../../core/engine/supervision.ts";
 import type { Module } from "../../core/model/module.ts";
 import { definePlugin, type Plugin } from "../../core/ports/plugin.ts";
 import { type Log, logRef } from "../../core/ports/telemetry.ts";
+import { servicePlugins } from "../../main.ts";
 import account from "../../modules/account/mod.ts";
 import customer from "../../modules/customer/mod.ts";
 import order from "../../modules/order/mod.ts";
-import authJwt from "../../plugins/auth_jwt/mod.ts";
 import brokerLocal from "../../plugins/broker_local/mod.ts";
-import cdcStreamer from "../../plugins/cdc_streamer/mod.ts";
-import health from "../../plugins/health/mod.ts";
-import http, { httpRef } from "../../plugins/http/mod.ts";
-import metrics from "../../plugins/metrics/mod.ts";
-import operations from "../../plugins/operations/mod.ts";
+import { httpRef } from "../../plugins/http/mod.ts";
+import logging from "../../plugins/logging/mod.ts";
 import { systemRuntime } from "../../plugins/runtime/mod.ts";
 import storageMemory from "../../plugins/storage_memory/mod.ts";
 
-/** The whole service on real listeners, over the memory store; what it logs is kept. */
+/** All that `main.ts` puts into the service, on real listeners over the memory store; what it logs is kept. */
 export type Service = AsyncDisposable & {
   readonly app: App;
   readonly url: string;
@@ -51,21 +46,10 @@ export async function openService(options: Options = {}): Promise<Service> {
   const { environment = {}, storage = storageMemory, modules = [account, customer, order], broker = true } = options;
   const lines: string[] = [];
   const found = modules.map((module) => ({ module, location: `${module.name}/mod.ts`, fingerprint: "test" }));
+  const data = broker ? [storage, brokerLocal] : [storage];
   const app = await startApp({
-    plugins: [
-      keptLog(lines),
-      metrics,
-      supervision,
-      health,
-      authJwt,
-      storage,
-      kernel(found),
-      cdcStreamer,
-      operations,
-      ...(broker ? [brokerLocal] : []),
-      http,
-    ],
-    environment: { PORT: "0", METRICS_PORT: "0", DRAIN_MS: "0", ...environment },
+    plugins: servicePlugins(found, data).map((plugin) => plugin === logging ? keptLog(lines) : plugin),
+    environment: { PORT: "0", METRICS_PORT: "0", DRAIN_MS: "0", WATCHDOG_SECONDS: "0", ...environment },
     runtime: systemRuntime,
   });
   const { publicUrl, operatorUrl } = app.service(httpRef);

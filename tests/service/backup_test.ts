@@ -113,7 +113,7 @@ describe("deno task backup and deno task restore", () => {
 
 async function backUpUnderLoad(directory: string, journal: Journal): Promise<readonly Entry[]> {
   const file = `${directory}/copy`;
-  const { acknowledged, stdout } = await runUnderLoad("backup", { directory, journal, args: [file] });
+  const { acknowledged, stdout } = await runUnderLoad("backup", { of: { directory }, journal, args: [file] });
   const [, events = ""] = /copy has (\d+) events of \d+ aggregates, the last of 20/.exec(stdout) ?? [];
   assert(acknowledged.length <= Number(events), stdout);
   return acknowledged;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Message } from "../../core/model/message.ts";
 import type { Projection } from "../../core/model/projection.ts";
 import account from "../../modules/account/mod.ts";
+import customer from "../../modules/customer/mod.ts";
 import order from "../../modules/order/mod.ts";
 import { type Envelope, type Journal, readHistories, tokenOf } from "./journal.ts";
 import { type Answer, assertStatus, type Service } from "./service.ts";
@@ -35,11 +36,11 @@ export async function readView(
   return items;
 }
 
-/** Reads all histories, holds them against the journal, and every view of accounts and orders against their replay. */
+/** Reads all histories, holds them against the journal, and every view against their replay. */
 export async function assertAllTrue(service: Service, journal: Journal): Promise<void> {
   const histories = await readHistories(service, journal.paths());
   journal.check(histories);
-  for (const { path, projections = [] } of [account, order]) {
+  for (const { path, projections = [] } of [account, customer, order]) {
     const isOurs = ([each]: readonly [string, unknown]) => each.startsWith(`/${path}/`);
     const ours = [...histories].filter(isOurs).map(([, history]) => history);
     const tokens = ours.flatMap((history) => history.slice(-1)).map(tokenOf);

@@ -105,6 +105,12 @@ describe("start is refused in one clear line", () => {
     assertRefused(await runService({ directory: directory.path }), 1, "Cannot use the data directory", "store");
   });
 
+  it("for a data directory beyond the permissions of the task", async () => {
+    const environment = { DATA_DIR: "/tmp/annals-data" };
+    const exit = await runService({ directory: "data", environment });
+    assertRefused(exit, 1, "Cannot use the data directory /tmp/annals-data", "--allow-read and --allow-write");
+  });
+
   for (const file of ["events.db", "views.db"]) {
     it(`for a ${file} that is no database`, async () => {
       await using directory = await temporaryDirectory();

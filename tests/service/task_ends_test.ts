@@ -86,7 +86,7 @@ describe("deno task migrate", () => {
 describe("a task that is given no file or directory of its kind", () => {
   const unset = /^annals: Cannot .*DATA_DIR/;
   const aFile =
-    /^annals: Cannot (read|empty|use the data directory) deno\.json: .*name another (DATA_DIR|one by DATA_DIR)$/;
+    /^annals: Cannot (read|empty|use the data directory) deno\.json: .*(name another|another one by|unset) DATA_DIR$/;
   const cases: Readonly<Record<string, readonly (readonly [readonly string[], string | undefined, RegExp])[]>> = {
     backup: [
       [[""], undefined, /expected deno task backup FILE$/],

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { printedSeed } from "./chance.ts";
-import { type Entry, type Envelope, Journal } from "./journal.ts";
-import { startService } from "./service.ts";
+import { type Entry, type Envelope, Journal, readHistories } from "./journal.ts";
+import { type Options, startService } from "./service.ts";
 import { runTask } from "./task.ts";
 import { Writers } from "./writers.ts";
 
@@ -9,26 +9,35 @@ const ENTRIES_BEFORE = 600;
 const ENTRIES_AFTER = 200;
 
 type Histories = ReadonlyMap<string, readonly Envelope[]>;
-type UnderLoad = { readonly directory: string; readonly journal: Journal; readonly args: readonly string[] };
+type UnderLoad = { readonly journal: Journal; readonly args: readonly string[]; readonly of: Options };
 
-/** Runs the task beside a service and its eight writers; with it, what was acknowledged before the task began. */
+/**
+ * Runs the task beside a service and its eight writers; with it, what was acknowledged before the task began, and the
+ * histories in the end.
+ */
 export async function runUnderLoad(
   task: "backup" | "export",
-  { directory, journal, args }: UnderLoad,
-): Promise<{ readonly acknowledged: readonly Entry[]; readonly stdout: string }> {
-  await using service = await startService({ directory });
-  const writers = new Writers(journal, { seed: printedSeed(`${task} under load`), count: 8 });
+  { of, journal, args }: UnderLoad,
+): Promise<{ readonly acknowledged: readonly Entry[]; readonly histories: Histories; readonly stdout: string }> {
+  await using service = await startService(of);
+  const writers = new Writers(journal, { seed: printedSeed(`${task} under load`), count: 8, customers: true });
   await writers.write(service, () => journal.entries.length >= ENTRIES_BEFORE);
   let until = Infinity;
   const writing = writers.write(service, () => journal.entries.length >= until);
   const acknowledged = journal.entries.filter(({ outcome }) => outcome.is === "acknowledged");
-  const { code, stdout, stderr } = await runTask(task, { directory, args });
+  const { code, stdout, stderr } = await runTask(task, { ...of, args });
   until = journal.entries.length + ENTRIES_AFTER;
   await writing;
   assertEquals([code, stderr], [0, ""]);
   await journal.retryUnknown(service);
+  const histories = await readHistories(service, journal.paths());
   assertEquals((await service.end("SIGTERM")).code, 0);
-  return { acknowledged, stdout };
+  return { acknowledged, histories, stdout };
+}
+
+/** Of each aggregate these are the first events, and no others. */
+export function assertPrefixes(histories: Histories, of: Histories): void {
+  for (const [path, events] of histories) assertEquals(events, of.get(path)?.slice(0, events.length), path);
 }
 
 /** Of a part of what was stored it has all of these. */

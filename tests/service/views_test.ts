@@ -86,7 +86,7 @@ async function assertParked(service: Service, token: string): Promise<void> {
   assertEquals((await service.get("/notes/bad")).body.version, 3);
   const ready = assertStatus(await service.get("/readyz", { door: "operator" }), 200);
   assertEquals(ready.body.status, "warn");
-  assert(ready.text.includes("note_list_v1 has parked 1 "), ready.text);
+  assert(ready.text.includes("note_list_v1 has parked 1 aggregates: deno task dlq list says why"), ready.text);
 }
 
 async function write(service: Service, id: string, text: string) {

@@ -49,6 +49,8 @@ export class CdcFeed {
   #damage: string | undefined;
   #strangeMs = -Infinity;
   #lagSeconds: number | undefined;
+  /** How often the log did not show in time what was proved to be there. */
+  #overdue = 0;
 
   constructor({ times = LOG_TIMES, ...parts }: CdcFeedParts) {
     this.#parts = { ...parts, times };
@@ -101,6 +103,7 @@ export class CdcFeed {
       stream_sets: sets.map(({ atMs }) => new Date(atMs).toISOString()).join(", "),
       streams: sets.at(-1)?.streams.length ?? 0,
       log_is_quick: this.#trust !== undefined,
+      log_overdue: this.#overdue,
       ...this.#lagSeconds === undefined ? {} : { log_lag_seconds: this.#lagSeconds },
     };
     return reasons.length === 0 ? { status: "pass", detail } : { status: "warn", reason: reasons.join("; "), detail };
@@ -135,7 +138,9 @@ export class CdcFeed {
   #consider(): void {
     const { runtime, times } = this.#parts;
     const nowMs = runtime.monotonicMs();
-    if (this.#comparison.takeOverdue(nowMs)) this.#distrustedUntilMs = nowMs + times.distrustMs;
+    const overdue = this.#comparison.takeOverdue(nowMs);
+    this.#overdue += overdue;
+    if (overdue > 0) this.#distrustedUntilMs = nowMs + times.distrustMs;
     const reading = this.#reading;
     const isQuick = reading !== undefined && reading.trouble === undefined && reading.idleMs <= times.quickLookMs &&
       nowMs >= this.#distrustedUntilMs;

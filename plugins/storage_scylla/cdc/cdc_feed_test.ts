@@ -75,6 +75,7 @@ describe("the feed of the log", () => {
     await rig.runtime.advance(LOG_TIMES.graceMs + 200);
     assertEquals(trust?.aborted, true);
     assertEquals(rig.feed.trusted, undefined);
+    assertEquals(rig.feed.health().detail?.log_overdue, 1);
     await rig.runtime.advance(LOG_TIMES.distrustMs + 200);
     assertEquals(rig.feed.trusted?.aborted, false);
   });
@@ -122,7 +123,7 @@ describe("the feed of the log", () => {
     await rig.runtime.advance(200);
     assertEquals(rig.feed.health().detail, {
       ...{ change_source: "cdc", stream_sets: new Date(START_MS - 60_000).toISOString(), streams: 4 },
-      ...{ log_is_quick: true, log_lag_seconds: rig.delays[0] ?? -1 },
+      ...{ log_is_quick: true, log_overdue: 0, log_lag_seconds: rig.delays[0] ?? -1 },
     });
   });
 });

@@ -37,11 +37,11 @@ export class Comparison {
     dropBeyond(this.#expected, MAX_EXPECTED);
   }
 
-  /** Forgets what should have been shown by now, and says whether there was anything. */
-  takeOverdue(nowMs: number): boolean {
+  /** Forgets of which streams more should have been shown by now, and says how many they were. */
+  takeOverdue(nowMs: number): number {
     const overdue = [...this.#expected].filter(([, { dueMs }]) => dueMs <= nowMs);
     for (const [key] of overdue) this.#expected.delete(key);
-    return overdue.length > 0;
+    return overdue.length;
   }
 }
 

@@ -42,6 +42,8 @@ export class SliceCare {
   readonly #stopping = new AbortController();
   readonly #missed = new Bell();
   #missedFrom: number | undefined;
+  /** Where a look for what was missed began that has not come to its end. */
+  #lookedFrom: number | undefined;
   #lowWater: number | undefined;
 
   constructor(tenure: Tenure, parts: SliceCareParts) {
@@ -101,6 +103,8 @@ export class SliceCare {
 
   async #findMissed(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
+    // The run before was given up on its way, and the low water may have moved on meanwhile.
+    if (this.#lookedFrom !== undefined) this.miss(this.#lookedFrom);
     while (!signal.aborted) {
       const from = this.#missedFrom;
       if (from === undefined) {
@@ -108,10 +112,12 @@ export class SliceCare {
         continue;
       }
       this.#missedFrom = undefined;
+      this.#lookedFrom = from;
       const mayHold = await this.#filled(from, signal);
       for (let minute = from; minute <= minuteOf(clock.nowMs()) && !signal.aborted; minute += 1) {
         if (mayHold(minute)) await this.#through(() => this.#find(minute, signal), signal);
       }
+      if (!signal.aborted) this.#lookedFrom = undefined;
     }
   }
 

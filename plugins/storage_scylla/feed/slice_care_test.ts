@@ -5,6 +5,7 @@ import { Bell } from "../../../core/engine/bell.ts";
 import { streamKey } from "../../../core/ports/event_store.ts";
 import { keptLog } from "../../../tests/contract/surroundings.ts";
 import { TestLog } from "../cdc/test_log.ts";
+import type { CqlRow, CqlSession } from "../session.ts";
 import { SliceCare } from "./slice_care.ts";
 import { SubscriptionFeed } from "./subscription_feed.ts";
 import { FEED_TIMES, MINUTE_MS, minuteOf } from "./times.ts";
@@ -28,6 +29,47 @@ describe("the care of a slice whose minute stood still until nothing after it is
   });
 });
 
+describe("the care of a slice that is given up while it looks for what was missed", () => {
+  it("looks for it again in its next run, wherever the low water has come meanwhile", async () => {
+    const runtime = virtualRuntime({ seed: 1, startAt: Date.UTC(2026, 10, 21) });
+    const settled = minuteOf(runtime.now()) - 11;
+    let lowWater = settled - 20;
+    const first = lowWater - FEED_TIMES.minutesBack;
+    let answers = false;
+    const log = new TestLog({ streams: 1, setMs: 0 });
+    const session: CqlSession = {
+      ...log.session,
+      async *pages({ values: [, minute] }) {
+        if (minute !== BigInt(first)) return;
+        if (!answers) await new Promise(() => {});
+        yield [announced(first)];
+      },
+    };
+    const feed = feedOf(session);
+    feed.follow([TENURE]);
+    const care = new SliceCare(TENURE, {
+      ...{ session, runtime, log: keptLog(), feed, times: FEED_TIMES, clock: { nowMs: () => runtime.now() } },
+      leases: { lowWater: () => lowWater, setLowWater: (_, { minute }) => void (lowWater = minute) },
+      sweep: {
+        ...{ lowWater: settled, moved: new Bell(), holds: () => undefined },
+        ...{ content: () => new Map(), finding: () => Promise.resolve(undefined) },
+      },
+      scan: () => Promise.resolve(),
+    });
+    const lives = [new AbortController(), new AbortController()] as const;
+    care.run(lives[0].signal);
+    await runtime.advance(MINUTE_MS);
+    assertEquals(lowWater, settled);
+    lives[0].abort();
+    answers = true;
+    const ended = care.run(lives[1].signal);
+    await runtime.advance(MINUTE_MS);
+    assertEquals(feed.isUnderWay(STREAM), true);
+    lives[1].abort();
+    await ended;
+  });
+});
+
 /** A care that waits for the scan of what came after its first minute, in which a commit was not durable for long. */
 async function openRig() {
   const runtime = virtualRuntime({ seed: 1, startAt: Date.UTC(2026, 10, 21) });
@@ -37,10 +79,7 @@ async function openRig() {
   const lowWaters: number[] = [];
   let durable = 0n;
   const session = { ...new TestLog({ streams: 1, setMs: 0 }).session, execute: async () => [{ sequence: durable }] };
-  const feed = new SubscriptionFeed("sample", {
-    ...{ session, reader: { read: () => Promise.resolve([]) }, leases: { isValid: () => true } },
-    ...{ queue: { aggregates: 8, bytes: 1_000 }, onMissed: () => {} },
-  });
+  const feed = feedOf(session);
   const content = new Map([[streamKey(STREAM), { ...STREAM, through: 1 }]]);
   const scanning = Promise.withResolvers<void>();
   const scanned = Promise.withResolvers<void>();
@@ -70,4 +109,17 @@ async function openRig() {
       await ended;
     },
   };
+}
+
+function feedOf(session: CqlSession): SubscriptionFeed {
+  return new SubscriptionFeed("sample", {
+    ...{ session, reader: { read: () => Promise.resolve([]) }, leases: { isValid: () => true } },
+    ...{ queue: { aggregates: 8, bytes: 1_000 }, onMissed: () => {} },
+  });
+}
+
+function announced(minute: number): CqlRow {
+  const { aggregateType: aggregate_type, aggregateId: aggregate_id } = STREAM;
+  const commit = { commit_id: "c", bucket: 0, expected: 0, cond: null, count: 1, fence: null };
+  return { slice: 0, minute, at: new Date(minute * MINUTE_MS), aggregate_type, aggregate_id, ...commit };
 }
