@@ -91,6 +91,14 @@ export const limitsGuards: readonly Guard[] = [
     case: "changes nothing unless",
   },
   {
+    promise: "what is written once does not drive out what is written again and again",
+    file: "core/engine/live_cache.ts",
+    find: "this.#proven.has(key) || this.#fresh.delete(key)",
+    replace: "false",
+    test: "core/engine/live_cache_test.ts",
+    case: "keeps what is written again",
+  },
+  {
     promise: "who does not read costs no memory for what is written",
     file: "plugins/http/live_stream.ts",
     find: "{ highWaterMark: 0 }",
