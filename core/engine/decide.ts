@@ -52,7 +52,7 @@ export function decideNext(draft: Draft, request: CommandRequest, runtime: Runti
   if (precondition !== undefined && !holds(precondition, draft.version)) {
     return { is: "precondition_failed", version: draft.version };
   }
-  const now = laterOf(draft.timestamp, new Date(runtime.now()).toISOString());
+  const now = laterOf(draft.timestamp, momentOf(runtime.now()));
   const decided = module.decider.decide(command, draft.state, { id: request.id, now, newId: runtime.newId });
   if ("rejected" in decided) return { is: "rejected", rejection: decided };
   return take(draft, { request, identity, now, messages: decided, newId: runtime.newId });
@@ -140,6 +140,18 @@ function holds(precondition: Precondition, version: number): boolean {
   if (precondition === "missing") return version === 0;
   if (precondition === "exists") return version > 0;
   return version === precondition.version;
+}
+
+let toldMs = NaN;
+let told = "";
+
+/** The text of a moment; it is made once for all commands of one millisecond. */
+function momentOf(ms: number): string {
+  if (ms !== toldMs) {
+    told = new Date(ms).toISOString();
+    toldMs = ms;
+  }
+  return told;
 }
 
 /** ISO moments of one form compare as text. */

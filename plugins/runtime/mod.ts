@@ -9,13 +9,22 @@ export const systemRuntime: Runtime = {
   sleep,
 };
 
+let headMs = NaN;
+let head = "";
+
 /**
  * A UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, then the random bits of the platform's UUIDv4, whose variant is
- * the same. Made for every event and request, it takes little more than half the time of a library's.
+ * the same. Made for every event and request, it takes a fraction of the time of a library's, as what all ids of one
+ * millisecond begin with is made once.
  */
 function uuidv7(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
+  const ms = Date.now();
+  if (ms !== headMs) {
+    const time = ms.toString(16).padStart(12, "0");
+    head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    headMs = ms;
+  }
+  return head + crypto.randomUUID().slice(15);
 }
 
 function sleep(ms: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
