@@ -1,12 +1,12 @@
 import type { RecordedEvent } from "../ports/event_store.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
-import type { CommandOutcome } from "./command_bus.ts";
+import type { CommandOutcome, CommandRequest } from "./command_bus.ts";
 
 /** Counts what the command bus does. Labels are module, command and event names as declared, and outcomes. */
 export type CommandMetrics = {
-  /** Call at the start of a command; call what it returns with the outcome. */
-  begin(module: string, command: string): (outcome: { readonly is: CommandOutcome["is"] | "failed" }) => void;
+  /** What a command came to that was taken at that time of the monotonic clock. */
+  finished(request: CommandRequest, sinceMs: number, outcome: CommandOutcome["is"] | "failed"): void;
   appended(events: readonly RecordedEvent[]): void;
   conflict(): void;
   replayed(): void;
@@ -35,34 +35,38 @@ export function createCommandMetrics(telemetry: Telemetry, runtime: Runtime): Co
   const replays = telemetry
     .counter({ name: "idempotent_replays_total", help: "Keyed commands answered from the stream", labels: [] }).at({});
 
-  const commandAt = remember((module, command, outcome) => commands.at({ module, command, outcome }));
-  const durationAt = remember((module, command) => durations.at({ module, command }));
-  const eventAt = remember((module, type) => events.at({ module, type }));
+  const ofKind = remember((module, command) => ({
+    duration: durations.at({ module, command }),
+    outcomes: new Map<string, { add(): void }>(),
+  }));
+  const ofEvents = remember((module, type) => events.at({ module, type }));
   return {
-    begin(module, command) {
-      const startedMs = runtime.monotonicMs();
-      return ({ is }) => {
-        commandAt(module, command, is).add();
-        durationAt(module, command, "").observe((runtime.monotonicMs() - startedMs) / 1000);
-      };
+    finished({ served: { module: { name } }, command: { type } }, sinceMs, outcome) {
+      const { duration, outcomes } = ofKind(name, type);
+      duration.observe((runtime.monotonicMs() - sinceMs) / 1000);
+      let counter = outcomes.get(outcome);
+      if (counter === undefined) {
+        counter = commands.at({ module: name, command: type, outcome });
+        outcomes.set(outcome, counter);
+      }
+      counter.add();
     },
     appended(stored) {
-      for (const { aggregateType, eventType } of stored) eventAt(aggregateType, eventType, "").add();
+      for (const { aggregateType, eventType } of stored) ofEvents(aggregateType, eventType).add();
     },
     conflict: () => conflicts.add(),
     replayed: () => replays.add(),
   };
 }
 
-/** Looking an instrument up by its labels costs more than counting: each set of labels is looked up once. */
-function remember<T>(find: (a: string, b: string, c: string) => T): (a: string, b: string, c: string) => T {
-  const found = new Map<string, T>();
-  return (a, b, c) => {
-    const key = `${a} ${b} ${c}`;
-    const known = found.get(key);
+/** Looking an instrument up by its labels costs more than counting: each pair of them is looked up once. */
+function remember<T>(find: (a: string, b: string) => T): (a: string, b: string) => T {
+  const found = new Map<string, Map<string, T>>();
+  return (a, b) => {
+    const known = found.get(a)?.get(b);
     if (known !== undefined) return known;
-    const fresh = find(a, b, c);
-    found.set(key, fresh);
+    const fresh = find(a, b);
+    found.set(a, (found.get(a) ?? new Map()).set(b, fresh));
     return fresh;
   };
 }

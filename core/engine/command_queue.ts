@@ -1,6 +1,6 @@
 import { streamKey } from "../ports/event_store.ts";
 import type { CommandBus, CommandOutcome, CommandRequest } from "./command_bus.ts";
-import { type CommandBusParts, commitTogether, type Waiting } from "./commit.ts";
+import { answer, type CommandBusParts, commitTogether, type Waiting } from "./commit.ts";
 import { jsonSize } from "./json_size.ts";
 
 const MAX_WAITING = 10_000;
@@ -25,11 +25,9 @@ export class CommandQueue implements CommandBus {
   }
 
   execute(request: CommandRequest): Promise<CommandOutcome> {
-    const { metrics, runtime, store } = this.#parts;
-    const finish = metrics.begin(request.served.module.name, request.command.type);
-    const sinceMs = store.attempt === undefined ? 0 : runtime.monotonicMs();
+    const sinceMs = this.#parts.runtime.monotonicMs();
     return new Promise((resolve, reject) => {
-      this.#enqueue({ request, bytes: jsonSize(request.command), sinceMs, finish, resolve, reject });
+      this.#enqueue({ request, bytes: jsonSize(request.command), sinceMs, resolve, reject });
     });
   }
 
@@ -45,9 +43,7 @@ export class CommandQueue implements CommandBus {
     const isFull = this.#waiting >= MAX_WAITING || this.#waitingBytes + entry.bytes > MAX_WAITING_BYTES ||
       (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM;
     if (isFull) {
-      entry.finish({ is: "overloaded" });
-      entry.resolve({ is: "overloaded" });
-      return;
+      return answer(this.#parts, entry, { is: "overloaded" });
     }
     this.#waiting += 1;
     this.#waitingBytes += entry.bytes;

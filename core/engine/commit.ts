@@ -21,10 +21,8 @@ export type CommandBusParts = {
 export type Waiting = {
   readonly request: CommandRequest;
   readonly bytes: number;
-  /** On the monotonic clock; 0 where nobody asks. */
+  /** On the monotonic clock. */
   readonly sinceMs: number;
-  /** Counts it. */
-  readonly finish: ReturnType<CommandMetrics["begin"]>;
   readonly resolve: (outcome: CommandOutcome) => void;
   readonly reject: (error: unknown) => void;
 };
@@ -72,7 +70,9 @@ export async function commitTogether(parts: CommandBusParts, key: string, batch:
   }
   for (const waiting of batch) {
     // A conflict would say that a keyed command was not done, and an earlier attempt at it may still succeed.
-    answer(waiting, { is: keyed === undefined || waiting.request.key === undefined ? "conflict" : "unavailable" });
+    answer(parts, waiting, {
+      is: keyed === undefined || waiting.request.key === undefined ? "conflict" : "unavailable",
+    });
   }
   return batch.length;
 }
@@ -122,7 +122,7 @@ async function commitOn(
   for (let at = 0; at < decisions.length; at++) {
     const [waiting, decision] = [batch[at], decisions[at]];
     if (waiting === undefined || decision === undefined) continue;
-    if (outcome === "unknown") answer(waiting, { is: "outcome_unknown" });
+    if (outcome === "unknown") answer(parts, waiting, { is: "outcome_unknown" });
     else settle(parts, waiting, { stream, decision });
   }
   return decisions.length;
@@ -188,27 +188,33 @@ function settle(
   { stream, decision }: { stream: Stream; decision: Settled },
 ): void {
   if (decision.is === "failed") return fail(parts, waiting, decision.error);
-  if (decision.is !== "replay") return answer(waiting, decision);
+  if (decision.is !== "replay") return answer(parts, waiting, decision);
   parts.metrics.replayed();
   readFirstAnswer(parts.store, stream, decision.known).then(
-    (outcome) => answer(waiting, outcome),
+    (outcome) => answer(parts, waiting, outcome),
     (error) => fail(parts, waiting, error),
   );
 }
 
-function answer({ finish, resolve }: Waiting, outcome: CommandOutcome): void {
-  finish(outcome);
+/** Counts what a command came to, and tells who waits for it. */
+export function answer(
+  { metrics }: Pick<CommandBusParts, "metrics">,
+  { request, sinceMs, resolve }: Waiting,
+  outcome: CommandOutcome,
+): void {
+  metrics.finished(request, sinceMs, outcome.is);
   resolve(outcome);
 }
 
-function fail({ log }: CommandBusParts, waiting: Waiting, error: unknown): void {
+function fail(parts: CommandBusParts, waiting: Waiting, error: unknown): void {
+  const { request, sinceMs, reject } = waiting;
   if (error instanceof Unavailable) {
-    const fields = { correlation_id: waiting.request.correlationId, reason: error.message };
-    log.debug("A command was refused: the event store is unavailable", fields);
-    return answer(waiting, { is: "unavailable" });
+    const fields = { correlation_id: request.correlationId, reason: error.message };
+    parts.log.debug("A command was refused: the event store is unavailable", fields);
+    return answer(parts, waiting, { is: "unavailable" });
   }
-  waiting.finish({ is: "failed" });
-  waiting.reject(error);
+  parts.metrics.finished(request, sinceMs, "failed");
+  reject(error);
 }
 
 async function readFirstAnswer(

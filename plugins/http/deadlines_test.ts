@@ -12,7 +12,7 @@ describe("Deadlines", () => {
     await assertRejects(() => deadlines.race(Promise.reject(new TypeError("broken"))), TypeError, "broken");
     deadlines.stop();
   });
-  it("call each late at its own time", async () => {
+  it("call each late at its own time, or a look later", async () => {
     const runtime = virtualRuntime({ seed: 1 });
     const deadlines = new Deadlines(runtime, 5000);
     const late: number[] = [];
@@ -21,7 +21,7 @@ describe("Deadlines", () => {
       await runtime.advance(1000);
     }
     await runtime.advance(10_000);
-    assertEquals(late, [5000, 6000, 7000]);
+    assertEquals(late, [5100, 6100, 7100]);
   });
   it("share one timer, and need none when nothing is pending", async () => {
     const runtime = virtualRuntime({ seed: 1 });
@@ -29,7 +29,7 @@ describe("Deadlines", () => {
     for (let at = 0; at < 100; at++) deadlines.race(NEVER);
     await runtime.advance(0);
     assertEquals(runtime.pending, 1);
-    await runtime.advance(5000);
+    await runtime.advance(5100);
     assertEquals(runtime.pending, 0);
   });
   it("leave no timer behind once stopped", async () => {
