@@ -53,8 +53,9 @@ export async function commitTogether(parts: CommandBusParts, key: string, batch:
   for (let attempt = 1; attempt <= MAX_ATTEMPTS;) {
     try {
       const base = baseInMemory(parts, key, { batch, mayGuess }) ?? await loadBase(parts, batch);
-      const answered = await commitOn(parts, key, { batch, base, keyed });
-      if (answered > 0) return answered;
+      const proposal = propose(parts, key, { batch, base, keyed });
+      const outcome = await proposal.outcome;
+      if (outcome !== "conflict") return conclude(parts, key, { batch, proposal, outcome });
       parts.cache.drop(key);
       mayGuess = false;
       if (base.from === "guess") continue;
@@ -99,12 +100,19 @@ async function loadBase({ loader }: CommandBusParts, [{ request }]: Batch): Prom
   return { aggregate: await loader.load(request.served, request.id), from: "stream" };
 }
 
-/** How many were answered; 0 when the stream had moved meanwhile. Throws `Unavailable`. */
-async function commitOn(
+/** What was decided, and what becomes of it: it rejects with `Unavailable`. */
+type Proposal = {
+  readonly stream: Stream;
+  readonly draft: Draft;
+  readonly decisions: readonly Settled[];
+  readonly outcome: Promise<AppendOutcome>;
+};
+
+function propose(
   parts: CommandBusParts,
   key: string,
   { batch, base, keyed }: { batch: Batch; base: Base; keyed: Attempt | undefined },
-): Promise<number> {
+): Proposal {
   const { served, id } = batch[0].request;
   const stream = { aggregateType: served.module.name, aggregateId: id };
   const draft = beginDraft(base.aggregate);
@@ -113,12 +121,23 @@ async function commitOn(
   const expectedVersion = base.aggregate.version;
   const closing = keyed !== undefined && mustClose(batch, decisions);
   const outcome = events.length === 0
-    ? await confirm(parts, key, { stream, base, closer: closing ? keyed : undefined })
-    : await (keyed?.append({ expectedVersion, events, closing }) ??
-      parts.store.append(stream, { expectedVersion, events }));
-  if (outcome === "conflict") return 0;
+    ? confirm(parts, key, { stream, base, closer: closing ? keyed : undefined })
+    : keyed?.append({ expectedVersion, events, closing }) ?? parts.store.append(stream, { expectedVersion, events });
+  return { stream, draft, decisions, outcome };
+}
+
+/** Answers those that were decided; how many they are. */
+function conclude(
+  parts: CommandBusParts,
+  key: string,
+  { batch, proposal: { stream, draft, decisions }, outcome }: {
+    batch: Batch;
+    proposal: Proposal;
+    outcome: Exclude<AppendOutcome, "conflict">;
+  },
+): number {
   if (outcome === "unknown") parts.cache.drop(key);
-  else if (events.length > 0) keep(parts, key, { request: batch[0].request, draft });
+  else if (draft.events.length > 0) keep(parts, key, { request: batch[0].request, draft });
   for (let at = 0; at < decisions.length; at++) {
     const [waiting, decision] = [batch[at], decisions[at]];
     if (waiting === undefined || decision === undefined) continue;

@@ -33,7 +33,7 @@ export async function readBody(
   let bytes: Bytes | Excess | "late";
   try {
     const reading = reader === undefined ? request.bytes() : readAtMost(reader, { limits, bodyMemory });
-    bytes = await bodyDeadlines.race(reading);
+    bytes = await bodyDeadlines.race(reading, "late");
   } catch {
     bytes = "late";
   }

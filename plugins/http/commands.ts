@@ -69,9 +69,8 @@ async function accept(
 }
 
 /** A store that hangs leaves nobody without an answer; what was begun may still be stored. */
-async function execute({ commandBus, commandDeadlines }: Kernel, request: CommandRequest): Promise<CommandOutcome> {
-  const outcome = await commandDeadlines.race(commandBus.execute(request));
-  return outcome === "late" ? { is: "outcome_unknown" } : outcome;
+function execute({ commandBus, commandDeadlines }: Kernel, request: CommandRequest): Promise<CommandOutcome> {
+  return commandDeadlines.race(commandBus.execute(request), { is: "outcome_unknown" });
 }
 
 function requestOf(

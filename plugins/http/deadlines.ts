@@ -23,10 +23,10 @@ export class Deadlines {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The work's own outcome, or `late`. */
-  race<T>(work: Promise<T>): Promise<T | "late"> {
+  /** The work's own outcome, or `late` once its time is over. */
+  race<T, L>(work: Promise<T>, late: L): Promise<T | L> {
     return new Promise((resolve, reject) => {
-      const pending = { due: this.#looks + LOOKS + 1, expire: () => resolve("late") };
+      const pending = { due: this.#looks + LOOKS + 1, expire: () => resolve(late) };
       this.#pending.add(pending);
       work.then((value) => {
         this.#pending.delete(pending);

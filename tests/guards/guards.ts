@@ -99,8 +99,8 @@ export const guards: readonly Guard[] = [
   {
     promise: "what was decided on a stream that moved is decided again",
     file: "core/engine/commit.ts",
-    find: "if (answered > 0) return answered;\n      parts.cache.drop(key);",
-    replace: "if (answered > 0) return answered;",
+    find: "      parts.cache.drop(key);\n      mayGuess = false;",
+    replace: "      mayGuess = false;",
     test: BUS,
   },
   {
