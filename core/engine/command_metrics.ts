@@ -43,7 +43,7 @@ export function createCommandMetrics(telemetry: Telemetry, runtime: Runtime): Co
   return {
     finished({ served: { module: { name } }, command: { type } }, sinceMs, outcome) {
       const { duration, outcomes } = ofKind(name, type);
-      duration.observe((runtime.monotonicMs() - sinceMs) / 1000);
+      duration.observe((runtime.turnMs() - sinceMs) / 1000);
       let counter = outcomes.get(outcome);
       if (counter === undefined) {
         counter = commands.at({ module: name, command: type, outcome });

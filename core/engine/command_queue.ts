@@ -25,7 +25,7 @@ export class CommandQueue implements CommandBus {
   }
 
   execute(request: CommandRequest): Promise<CommandOutcome> {
-    const sinceMs = this.#parts.runtime.monotonicMs();
+    const sinceMs = this.#parts.runtime.turnMs();
     return new Promise((resolve, reject) => {
       this.#enqueue({ request, bytes: jsonSize(request.command), sinceMs, resolve, reject });
     });

@@ -43,6 +43,7 @@ export function virtualRuntime(options: { readonly seed: number; readonly startA
   return {
     now,
     monotonicMs: () => elapsedMs,
+    turnMs: () => elapsedMs,
     newId: uuids(sfc32(seed, 1), now),
     random: fractions(sfc32(seed, 0)),
     sleep(ms, { signal } = {}) {

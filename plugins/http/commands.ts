@@ -1,6 +1,6 @@
 import type { CommandHeaders } from "./headers.ts";
 import { readBody } from "./body.ts";
-import { type Call, type Handler, json, type Kernel, parameter } from "./call.ts";
+import { type Call, type Handler, type Kernel, parameter } from "./call.ts";
 import type { CommandOutcome, CommandRequest } from "../../core/engine/command_bus.ts";
 import { parseCommand, type Served } from "../../core/engine/registry.ts";
 import type { Fields, Message } from "../../core/model/message.ts";
@@ -9,6 +9,7 @@ import { fieldErrors } from "./field_errors.ts";
 import { derivedId, expectedId, isId } from "./ids.ts";
 import { pointer, type Problem, problem, rejectionProblem } from "./problems.ts";
 import { NO_NAMES, readQuery } from "./query.ts";
+import { respondToCommand } from "./respond.ts";
 
 type Accepted = { readonly is: "accepted"; readonly headers: CommandHeaders; readonly command: Message };
 type Done = Extract<CommandOutcome, { readonly is: "done" }>;
@@ -25,11 +26,7 @@ export function postCommand(kernel: Kernel, served: Served): Handler {
     if (accepted.is === "problem") return accepted;
     const outcome = await execute(kernel, requestOf(call, { kernel, served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key: accepted.headers.key });
-    return json(call, {
-      status: outcome.created ? 201 : 200,
-      body: bodyOf(outcome, id),
-      headers: headersOf(outcome, { served, id }),
-    });
+    return taken(call, outcome, { id, headers: headersOf(outcome, { served, id }) });
   };
 }
 
@@ -45,7 +42,7 @@ export function postCreation(kernel: Kernel, served: Served): Handler {
     const outcome = await execute(kernel, requestOf(call, { kernel, served, id, accepted }));
     if (outcome.is !== "done") return outcomeProblem(outcome, { served, key });
     const headers = { ...headersOf(outcome, { served, id }), location: `/${path}/${id}` };
-    return json(call, { status: outcome.created ? 201 : 200, body: bodyOf(outcome, id), headers });
+    return taken(call, outcome, { id, headers });
   };
 }
 
@@ -85,6 +82,15 @@ function requestOf(
   const { command, headers: { key, precondition } } = accepted;
   const traceparent = tracer?.request()?.traceparent ?? accepted.headers.traceparent;
   return { served, id, command, principal, key, precondition, correlationId, causationId: null, traceparent };
+}
+
+function taken(
+  { correlationId }: Call,
+  outcome: Done,
+  { id, headers }: { readonly id: string; readonly headers: Readonly<Record<string, string>> },
+): Response {
+  const status = outcome.created ? 201 : 200;
+  return respondToCommand(JSON.stringify(bodyOf(outcome, id)), { correlationId, status, headers });
 }
 
 function bodyOf({ version, events }: Done, id: string) {

@@ -1,13 +1,26 @@
+import { setImmediate } from "node:timers";
 import type { Runtime } from "../../core/ports/runtime.ts";
 
 /** The real clock, ids, chance and timers. */
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
+  turnMs,
   newId: uuidv7,
   random: () => Math.random(),
   sleep,
 };
+
+let turn: number | undefined;
+const endTurn = () => void (turn = undefined);
+
+function turnMs(): number {
+  if (turn === undefined) {
+    turn = performance.now();
+    setImmediate(endTurn);
+  }
+  return turn;
+}
 
 let headMs = NaN;
 let head = "";

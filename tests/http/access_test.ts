@@ -268,6 +268,8 @@ describe("pages of other origins", () => {
   });
 });
 
+const ALL_SAID = ["nosniff", "DENY", "same-origin", "no-referrer"];
+
 describe("every answer", () => {
   it("tells a browser what not to do, and nobody what it runs on", async () => {
     const origin = "https://shop.example";
@@ -288,10 +290,11 @@ describe("every answer", () => {
       ["/metrics", { operator: true }],
     ];
     for (const [path, sending] of sendings) {
-      const { headers } = await service.send(path, sending);
+      const { status, headers } = await service.send(path, sending);
       const names = ["x-content-type-options", "x-frame-options", "cross-origin-resource-policy", "referrer-policy"];
       const said = names.map((name) => headers.get(name));
-      assertEquals(said, ["nosniff", "DENY", "same-origin", "no-referrer"], path);
+      const isTaken = status < 300 && sending?.body === OPEN;
+      assertEquals(said, isTaken ? ["nosniff", null, null, null] : ALL_SAID, path);
       assertMatch(headers.get("x-correlation-id") ?? "", /^[0-9a-f-]{36}$/, path);
       assertEquals([headers.get("server"), headers.get("x-powered-by")], [null, null], path);
       const isPage = headers.get("content-type")?.startsWith("text/html") ?? false;
