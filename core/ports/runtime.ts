@@ -6,7 +6,7 @@ export type Runtime = {
   now(): number;
   /** Milliseconds since some start; never goes back. For durations and deadlines. */
   monotonicMs(): number;
-  /** The same as it was when this turn of the event loop first asked for it: for what is asked for with each command. */
+  /** The same, as it was when this turn of the event loop first asked for it; for what each command asks for. */
   turnMs(): number;
   /** A new UUIDv7. */
   newId(): string;

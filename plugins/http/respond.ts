@@ -12,7 +12,7 @@ export type Answered = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Makes every other answer, with all its headers at once: one that is set later costs what Deno has prepared to send. */
+/** Makes every other answer, with all its headers at once: one set later costs what Deno has prepared to send. */
 export function respond(body: BodyInit | null, { correlationId, status = 200, headers }: Answered): Response {
   return new Response(body, {
     status,
