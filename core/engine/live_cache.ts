@@ -37,8 +37,9 @@ export class LiveCache {
   }
 
   set(key: string, aggregate: Aggregate): void {
-    const isProven = this.#proven.has(key) || this.#fresh.delete(key);
-    (isProven ? this.#proven : this.#fresh).set(key, aggregate);
+    if (this.#proven.has(key) || this.#fresh.delete(key)) this.#proven.set(key, aggregate);
+    // One that is new, or too large for a place among the proven ones.
+    if (!this.#proven.has(key)) this.#fresh.set(key, aggregate);
     while (this.#fresh.calculatedSize + this.#proven.calculatedSize > this.#maxBytes) this.#fresh.pop();
   }
 

@@ -39,6 +39,14 @@ describe("the live cache", () => {
     assertEquals(held(cache, keys("account", 35)), 30);
   });
 
+  it("keeps one that is too large for a place among the proven ones, however often it is written", () => {
+    const cache = new LiveCache(40 * SIZE);
+    for (const version of [1, 2, 3, 4]) {
+      cache.set("large", { ...at(version), state: { text: "x".repeat(17 * SIZE) } });
+      assertEquals(cache.get("large")?.version, version);
+    }
+  });
+
   it("forgets what is dropped, and what is larger than all of it", () => {
     const cache = new LiveCache(40 * SIZE);
     for (const version of [1, 2]) cache.set("twice", at(version));
