@@ -35,38 +35,35 @@ export function createCommandMetrics(telemetry: Telemetry, runtime: Runtime): Co
   const replays = telemetry
     .counter({ name: "idempotent_replays_total", help: "Keyed commands answered from the stream", labels: [] }).at({});
 
-  const ofKind = remember((module, command) => ({
-    duration: durations.at({ module, command }),
-    outcomes: new Map<string, { add(): void }>(),
+  const ofModule = remember((module) => ({
+    commands: remember((command) => ({
+      duration: durations.at({ module, command }),
+      came: remember((outcome) => commands.at({ module, command, outcome })),
+    })),
+    events: remember((type) => events.at({ module, type })),
   }));
-  const ofEvents = remember((module, type) => events.at({ module, type }));
   return {
     finished({ served: { module: { name } }, command: { type } }, sinceMs, outcome) {
-      const { duration, outcomes } = ofKind(name, type);
+      const { duration, came } = ofModule(name).commands(type);
       duration.observe((runtime.turnMs() - sinceMs) / 1000);
-      let counter = outcomes.get(outcome);
-      if (counter === undefined) {
-        counter = commands.at({ module: name, command: type, outcome });
-        outcomes.set(outcome, counter);
-      }
-      counter.add();
+      came(outcome).add();
     },
     appended(stored) {
-      for (const { aggregateType, eventType } of stored) ofEvents(aggregateType, eventType).add();
+      for (const { aggregateType, eventType } of stored) ofModule(aggregateType).events(eventType).add();
     },
     conflict: () => conflicts.add(),
     replayed: () => replays.add(),
   };
 }
 
-/** Looking an instrument up by its labels costs more than counting: each pair of them is looked up once. */
-function remember<T>(find: (a: string, b: string) => T): (a: string, b: string) => T {
-  const found = new Map<string, Map<string, T>>();
-  return (a, b) => {
-    const known = found.get(a)?.get(b);
+/** Looking an instrument up by its labels costs more than counting: each is looked up once. */
+function remember<T>(find: (name: string) => T): (name: string) => T {
+  const found = new Map<string, T>();
+  return (name) => {
+    const known = found.get(name);
     if (known !== undefined) return known;
-    const fresh = find(a, b);
-    found.set(a, (found.get(a) ?? new Map()).set(b, fresh));
+    const fresh = find(name);
+    found.set(name, fresh);
     return fresh;
   };
 }

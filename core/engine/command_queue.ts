@@ -42,9 +42,7 @@ export class CommandQueue implements CommandBus {
     const queue = this.#queues.get(key);
     const isFull = this.#waiting >= MAX_WAITING || this.#waitingBytes + entry.bytes > MAX_WAITING_BYTES ||
       (queue?.length ?? 0) >= MAX_WAITING_PER_STREAM;
-    if (isFull) {
-      return answer(this.#parts, entry, { is: "overloaded" });
-    }
+    if (isFull) return answer(this.#parts, entry, { is: "overloaded" });
     this.#waiting += 1;
     this.#waitingBytes += entry.bytes;
     if (queue !== undefined) {

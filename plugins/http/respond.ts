@@ -12,7 +12,10 @@ export type Answered = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Makes every other answer, with all its headers at once: one set later costs what Deno has prepared to send. */
+/**
+ * Makes every answer but those to commands that were taken, with all its headers at once: one that is set later costs
+ * what Deno has prepared to send.
+ */
 export function respond(body: BodyInit | null, { correlationId, status = 200, headers }: Answered): Response {
   return new Response(body, {
     status,
@@ -28,11 +31,11 @@ const JSON_TYPE = { "content-type": "application/json" };
  * appended to an answer that has none but its type, which Deno has nothing prepared for (2.9): given all at once, or
  * with the three that say nothing here, they took 8 % of a deposit's processor time more.
  */
-export function respondToCommand(body: string, { correlationId, status = 200, headers }: Answered): Response {
+export function respondToCommand(body: string, { correlationId, status, headers }: Required<Answered>): Response {
   const response = new Response(body, { status, headers: JSON_TYPE });
   const own = response.headers;
   own.append("x-content-type-options", SECURITY_HEADERS["x-content-type-options"]);
   own.append("x-correlation-id", correlationId);
-  for (const [name, value] of Object.entries(headers ?? {})) own.append(name, value);
+  for (const [name, value] of Object.entries(headers)) own.append(name, value);
   return response;
 }

@@ -38,8 +38,8 @@ export const monitoringGuards: readonly Guard[] = [
   {
     promise: "no client can make a series",
     file: "core/engine/command_metrics.ts",
-    find: "for (const { aggregateType, eventType } of stored) ofEvents(aggregateType, eventType)",
-    replace: "for (const { aggregateType, aggregateId } of stored) ofEvents(aggregateType, aggregateId)",
+    find: "for (const { aggregateType, eventType } of stored) ofModule(aggregateType).events(eventType)",
+    replace: "for (const { aggregateType, aggregateId } of stored) ofModule(aggregateType).events(aggregateId)",
     test: "tests/http/series_test.ts",
   },
   {
