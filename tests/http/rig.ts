@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type App, startApp } from "../../core/engine/app.ts";
 import type { Module } from "../../core/model/module.ts";
 import { definePlugin, type Plugin } from "../../core/ports/plugin.ts";
+import type { Runtime } from "../../core/ports/runtime.ts";
 import { type Log, logRef } from "../../core/ports/telemetry.ts";
 import { servicePlugins } from "../../main.ts";
 import account from "../../modules/account/mod.ts";
@@ -40,17 +41,19 @@ type Options = {
   readonly modules?: readonly Module[];
   /** False: there are no topics, as on a storage without a log of changes. */
   readonly broker?: boolean;
+  readonly runtime?: Runtime;
 };
 
 export async function openService(options: Options = {}): Promise<Service> {
   const { environment = {}, storage = storageMemory, modules = [account, customer, order], broker = true } = options;
+  const { runtime = systemRuntime } = options;
   const lines: string[] = [];
   const found = modules.map((module) => ({ module, location: `${module.name}/mod.ts`, fingerprint: "test" }));
   const data = broker ? [storage, brokerLocal] : [storage];
   const app = await startApp({
     plugins: servicePlugins(found, data).map((plugin) => plugin === logging ? keptLog(lines) : plugin),
     environment: { PORT: "0", METRICS_PORT: "0", DRAIN_MS: "0", WATCHDOG_SECONDS: "0", ...environment },
-    runtime: systemRuntime,
+    runtime,
   });
   const { publicUrl, operatorUrl } = app.service(httpRef);
   return {

@@ -137,7 +137,7 @@ async function stoppedInTheMiddle(directory: string): Promise<Program> {
     program.exited.then((each) => exit = each);
     while (written() === 0 && exit === undefined) await new Promise((resolve) => setImmediate(resolve));
     assertEquals(exit?.stderr ?? "", "");
-    program.kill("SIGSTOP");
+    program.killIfAlive("SIGSTOP");
     if (written() < whole) return program;
     await program[Symbol.asyncDispose]();
   }

@@ -57,12 +57,17 @@ export class Program implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Of a process that may have ended. */
+  killIfAlive(signal: Deno.Signal): void {
     try {
-      this.#child.kill("SIGKILL");
+      this.kill(signal);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // It has ended.
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.killIfAlive("SIGKILL");
     await this.exited;
   }
 
