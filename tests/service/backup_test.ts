@@ -5,9 +5,9 @@ import { type Entry, Journal, readHistories } from "./journal.ts";
 import { assertHasAll, journalOf, runUnderLoad } from "./under_load.ts";
 import { assertAllTrue } from "./replay.ts";
 import { assertStatus, seeing, type Service, startService, temporaryDirectory } from "./service.ts";
-import { runTask, startTask, succeeds } from "./task.ts";
+import { stoppedInTheMiddle } from "./stopped_backup.ts";
+import { runTask, succeeds } from "./task.ts";
 import { within } from "../contract/surroundings.ts";
-import type { Exit, Program } from "./program.ts";
 
 const UUID = "6f1a3c55-4d0e-4a43-9d0a-2f0f0b8a1c11";
 const LARGE_ORDERS = 150;
@@ -125,39 +125,6 @@ async function writeLargeOrders(service: Service): Promise<void> {
   for (let count = 1; count <= LARGE_ORDERS; count += 1) {
     assertStatus(await service.post("/orders", { type: "CreateOrder", customer_id: UUID, items }), 201);
   }
-}
-
-/** A backup that has written some of its pages and not all. One that was too quick is begun again, for another file. */
-async function stoppedInTheMiddle(directory: string): Promise<Program> {
-  const whole = sizeOf(`${directory}/store/events.db`);
-  for (let round = 1; round <= 20; round += 1) {
-    const program = startTask("backup", { directory, args: [`${directory}/copy-${round}`] });
-    const written = () => writtenOf(directory, `copy-${round}`);
-    let exit: Exit | undefined;
-    program.exited.then((each) => exit = each);
-    while (written() === 0 && exit === undefined) await new Promise((resolve) => setImmediate(resolve));
-    assertEquals(exit?.stderr ?? "", "");
-    program.killIfAlive("SIGSTOP");
-    if (written() < whole) return program;
-    await program[Symbol.asyncDispose]();
-  }
-  throw new Error("expected to stop a backup in the middle, found each at its end; make the store larger");
-}
-
-/** The bytes of a file under way to this name; infinitely many once it has it. */
-function writtenOf(directory: string, name: string): number {
-  const names = [...Deno.readDirSync(directory)].map((entry) => entry.name);
-  if (names.includes(name)) return Infinity;
-  const partial = names.find((each) => each.startsWith(`${name}.`) && each.endsWith(".partial"));
-  return partial === undefined ? 0 : Deno.statSync(`${directory}/${partial}`).size;
-}
-
-function sizeOf(path: string): number {
-  using db = new DatabaseSync(path, { readOnly: true });
-  const { bytes } =
-    db.prepare("select page_count * page_size as bytes from pragma_page_count, pragma_page_size").get() ??
-      {};
-  return Number(bytes);
 }
 
 /** Row by row, in the order of commits. */

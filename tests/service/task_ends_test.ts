@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { openStorage } from "../../plugins/storage_sqlite/storage.ts";
 import { testOptions } from "../../plugins/storage_sqlite/test_storage.ts";
 import { startService, temporaryDirectory } from "./service.ts";
+import { stoppedInTheMiddle } from "./stopped_backup.ts";
 import { runTask, startTask } from "./task.ts";
 import { within } from "../contract/surroundings.ts";
 
@@ -137,19 +138,16 @@ describe("deno task backup", () => {
   it("says in one line that it was stopped, and leaves nothing behind", async () => {
     await using directory = await temporaryDirectory();
     await fillSlowToCopy(`${directory.path}/store`);
-    using watcher = Deno.watchFs(directory.path);
-    await using task = startTask("backup", { directory: directory.path, args: [`${directory.path}/copy`] });
-    for await (const { paths } of watcher) {
-      if (paths.some((path) => path.endsWith(".partial"))) break;
-    }
+    await using task = await stoppedInTheMiddle(directory.path);
     task.kill("SIGTERM");
+    task.kill("SIGCONT");
     const { code, stderr } = await within(task.exited, 20_000, "the task to end");
     assertEquals([code, stderr], [1, "annals: Stopped before the end\n"]);
     assertEquals((await Array.fromAsync(Deno.readDir(directory.path))).map(({ name }) => name), ["store"]);
   });
 });
 
-/** A store whose copy is under way for so long that a signal comes in the middle. */
+/** A store whose copy is under way for so long that it can be stopped in the middle. */
 async function fillSlowToCopy(store: string): Promise<void> {
   await (await openStorage(store, testOptions())).close();
   using db = new DatabaseSync(`${store}/events.db`);
