@@ -9,7 +9,7 @@ import { openTestReadModels } from "./test_read_models.ts";
 
 const MOVES = 150_000;
 const STATEMENTS_PER_BATCH = 500;
-const BATCHES_IN_FLIGHT = 16;
+const BATCHES_IN_FLIGHT = 4;
 
 async function open() {
   const opened = await openTestReadModels();

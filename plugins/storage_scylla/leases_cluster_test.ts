@@ -127,14 +127,15 @@ describe("the leases of slices", () => {
     await using the = await rig();
     let losing = false;
     const over = losingAnswers(the.session, () => losing);
-    const leases = the.start({ over });
+    const times = { validForMs: 5_000, takeAfterMs: 6_000 };
+    const leases = the.start({ over, times });
     await owns(leases, SLICES);
     losing = true;
     const began = performance.now();
     const tenures = leases.owned();
     await until(() => {
       assert(tenures.every((tenure) => leases.isValid(tenure)));
-      return performance.now() - began >= TIMES.validForMs * 2;
+      return performance.now() - began >= times.validForMs * 2;
     });
     assertEquals(leases.owned(), tenures);
   });

@@ -5,6 +5,7 @@ import { StartError } from "../../core/ports/plugin.ts";
 import { sampleEvents, streamOf } from "../../tests/contract/samples.ts";
 import { backUp } from "./backup.ts";
 import { openBeside } from "./beside.ts";
+import { giveName } from "./new_file.ts";
 import { finishRestore } from "./pending_restore.ts";
 import { restore } from "./restore.ts";
 import { openStorage } from "./storage.ts";
@@ -59,6 +60,18 @@ describe("a backup of the embedded store", () => {
     }
     assertEquals(await namesIn(place.path), ["copy", "store"]);
     assertEquals((await restore(into(place.path, "new"))).held.events, 1);
+  });
+
+  it("never takes the place of another file that came while it was made", async () => {
+    await using place = await temporaryDirectory();
+    const [partial, copy] = [`${place.path}/copy.1.partial`, `${place.path}/copy`];
+    await Deno.writeTextFile(partial, "made meanwhile");
+    await Deno.writeTextFile(copy, "precious");
+    await refuses(() => giveName(partial, copy, "back up to"), "there is such a file already");
+    assertEquals(await Promise.all([copy, partial].map((file) => Deno.readTextFile(file))), [
+      "precious",
+      "made meanwhile",
+    ]);
   });
 
   it("does not stand in the data directory, by whatever name, where it could be taken for the data", async () => {

@@ -60,7 +60,7 @@ function start(keyspace: string): Promise<Service> {
 
 /** Something new is shown through this copy, whichever slice it falls into. */
 async function assertShowsAll(copy: Service, journal: Journal): Promise<void> {
-  for (let at = 0; at < 3 * SLICES; at += 1) {
+  await Promise.all(Array.from({ length: 3 * SLICES }, async () => {
     const id = crypto.randomUUID();
     const command = { type: "OpenAccount", owner: "Alice", initial_balance: 1 };
     const path = `/accounts/${id}`;
@@ -68,7 +68,7 @@ async function assertShowsAll(copy: Service, journal: Journal): Promise<void> {
     const opened = await submit(copy, entry);
     const shown = await copy.get(`/views/account_balances/${id}`, { headers: seeing(opened) });
     assertEquals(shown.status, 200, shown.text);
-  }
+  }));
 }
 
 /** What a view shows of an aggregate never becomes older. */

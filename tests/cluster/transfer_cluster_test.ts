@@ -3,23 +3,27 @@ import { describe, it } from "@std/testing/bdd";
 import type { Fields } from "../../core/model/message.ts";
 import { createMemoryStorage } from "../../plugins/storage_memory/mod.ts";
 import { nextId, sampleEvent, streamOf } from "../contract/samples.ts";
-import { until } from "../contract/surroundings.ts";
+import { within } from "../contract/surroundings.ts";
 import { exported } from "../contract/transfer.ts";
 import { printedSeed } from "../service/chance.ts";
 import { Journal, readHistories, tokenOf } from "../service/journal.ts";
 import { assertKnowsKeys } from "../service/known_keys.ts";
-import type { Exit } from "../service/program.ts";
 import { assertAllTrue, readView } from "../service/replay.ts";
 import { startService, temporaryDirectory } from "../service/service.ts";
 import { shownBy } from "../service/shown.ts";
 import { aggregatesIn, startTask, succeeds } from "../service/task.ts";
 import { assertHasAll, assertPrefixes, journalOf, runUnderLoad } from "../service/under_load.ts";
 import { Writers } from "../service/writers.ts";
+import { startProxy } from "./cql_proxy.ts";
 import { clientOf, freshKeyspace } from "./keyspace.ts";
+import { cassandraAddress } from "./server.ts";
 import { copyOn } from "./stores.ts";
 
 const ENTRIES = 500;
 const QUIET = { LOG_LEVEL: "error" };
+/** Conditional batches, one for each append. */
+const APPEND = { opcode: "BATCH" } as const;
+const HALF_WAY_MS = 120_000;
 const LARGE = { accounts: 600, deposits: 6 };
 const accountsOfLarge = Array.from({ length: LARGE.accounts }, (_, at) => streamOf(`a-${at}`, "account"));
 
@@ -84,9 +88,13 @@ describe("an import into the cluster store", () => {
     await using copy = await startService(cluster);
     const total = LARGE.accounts * (1 + LARGE.deposits);
     await using store = openStored(keyspace.name);
-    for (const share of [0.1, 0.2, 0.3]) {
-      await using program = startTask("import", { ...cluster, args: [file] });
-      await whenStored(store, { count: share * total, exited: program.exited });
+    for (const appends of [60, 120, 180]) {
+      await using proxy = startProxy({ target: cassandraAddress() });
+      proxy.delayRequests({ ...APPEND, count: appends, ms: 0 });
+      const next = proxy.holdRequests(APPEND);
+      const through = copyOn(keyspace.name, { ...QUIET, SCYLLA_NODES: proxy.address });
+      await using program = startTask("import", { ...through, args: [file] });
+      await within(next.arrived, HALF_WAY_MS, `${appends} appends of the import`);
       program.kill("SIGKILL");
       assertEquals((await program.exited).signal, "SIGKILL", program.stdout + program.stderr);
     }
@@ -131,19 +139,6 @@ async function largeExport(): Promise<string> {
 }
 
 type Stored = AsyncDisposable & { readonly count: () => Promise<number> };
-
-/** Resolves once so many events are there; rejects when the import has ended before. */
-async function whenStored(
-  store: Stored,
-  { count, exited }: { readonly count: number; readonly exited: Promise<Exit> },
-): Promise<void> {
-  let end: Exit | undefined;
-  exited.then((exit) => end = exit);
-  await until(async () => {
-    if (end !== undefined) throw new Error(`expected an import under way, found ${end.stdout}${end.stderr}`);
-    return await store.count() >= count;
-  });
-}
 
 /** How many events are in the keyspace. */
 function openStored(keyspace: string): Stored {

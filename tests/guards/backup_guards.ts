@@ -25,7 +25,7 @@ export const backupGuards: readonly Guard[] = [
     find: "{ createNew: true, write: true }",
     replace: "{ create: true, write: true }",
     test: RESTORE,
-    case: "never takes the place of another file",
+    case: "that came while it was made",
   },
   {
     promise: "a backup does not stand among the data, where it could be taken for them",

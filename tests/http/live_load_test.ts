@@ -70,7 +70,9 @@ describe("a reader that does not read", () => {
   });
 
   it("costs a few kilobytes, ten thousand of them too, whatever happens meanwhile", async () => {
-    await using service = await openService({ environment: { LIVE_STREAMS_PER_CLIENT: "10000" } });
+    await using service = await openService({
+      environment: { LIVE_STREAMS_PER_CLIENT: "10000", LIVE_SLOW_READER_MS: "600000" },
+    });
     const write = commandsOf(service);
     for (const id of ["a", "b"]) {
       await write(id, open);

@@ -6,6 +6,8 @@ import { run } from "./program.ts";
 import { assertStatus, type Service, startService, surroundings, temporaryDirectory } from "./service.ts";
 
 const SUBSCRIPTION = "parcel_read_model_v1";
+/** No port of the system's choice, and none that a browser may not ask. */
+const URL_OF_NOBODY = "http://127.0.0.1:2";
 const WHICH = [`--subscription=${SUBSCRIPTION}`, "--aggregate=parcel/p-1"];
 
 describe("deno task dlq and deno task subscriptions", () => {
@@ -130,7 +132,7 @@ describe("deno task dlq and deno task subscriptions", () => {
   });
 
   it("say that nobody answers", async () => {
-    const { code, stderr } = await dlq({ operatorUrl: urlOfNobody() }, "list");
+    const { code, stderr } = await dlq({ operatorUrl: URL_OF_NOBODY }, "list");
     assertEquals(code, 1);
     assertMatch(
       stderr,
@@ -142,7 +144,7 @@ describe("deno task dlq and deno task subscriptions", () => {
     for (
       const [ask, names] of [[dlq, /--limit= --after=;.* --per-second=/], [subscriptions, /audit --after=/]] as const
     ) {
-      const { code, stdout, stderr } = await ask({ operatorUrl: urlOfNobody() }, "--help");
+      const { code, stdout, stderr } = await ask({ operatorUrl: URL_OF_NOBODY }, "--help");
       assertEquals([code, stderr], [0, ""]);
       assertMatch(stdout, names);
       assertMatch(stdout, /; always: --url= of the operator's door, --json, --help\n$/);
@@ -174,12 +176,4 @@ function task(name: "dlq" | "subscriptions", { operatorUrl }: At, options: reado
   const [command = "", ...args] = deno.tasks[name].command.split(" ");
   const given = { ...surroundings(), ...environment };
   return run(command, { args: [...args, ...options, `--url=${operatorUrl}`], environment: given });
-}
-
-/** Where somebody listened a moment ago. */
-function urlOfNobody(): string {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return `http://127.0.0.1:${port}`;
 }

@@ -58,7 +58,7 @@ describe("SIGTERM", () => {
 
   it("takes the service out of the load balancer first, which still finds it serving", async () => {
     await using directory = await temporaryDirectory();
-    await using service = await startService({ directory: directory.path, environment: { DRAIN_MS: "3000" } });
+    await using service = await startService({ directory: directory.path, environment: { DRAIN_MS: "5000" } });
     assertStatus(await service.get("/readyz"), 200);
     const exiting = service.end("SIGTERM");
     await until(async () => (await service.get("/readyz")).status === 503);

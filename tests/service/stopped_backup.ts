@@ -16,17 +16,28 @@ export async function stoppedInTheMiddle(directory: string): Promise<Program> {
     program.killIfAlive("SIGSTOP");
     if (written() < whole) return program;
     await program[Symbol.asyncDispose]();
-    await Deno.remove(`${directory}/copy-${round}`);
+    for (const each of namesOf(directory, `copy-${round}`)) await Deno.remove(`${directory}/${each}`);
   }
   throw new Error("expected to stop a backup in the middle, found each at its end; make the store larger");
 }
 
 /** The bytes of a file under way to this name; infinitely many once it has it. */
 function writtenOf(directory: string, name: string): number {
-  const names = [...Deno.readDirSync(directory)].map((entry) => entry.name);
+  const names = namesOf(directory, name);
   if (names.includes(name)) return Infinity;
-  const partial = names.find((each) => each.startsWith(`${name}.`) && each.endsWith(".partial"));
-  return partial === undefined ? 0 : Deno.statSync(`${directory}/${partial}`).size;
+  const partial = names.find((each) => each.endsWith(".partial"));
+  try {
+    return partial === undefined ? 0 : Deno.statSync(`${directory}/${partial}`).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return Infinity;
+    throw error;
+  }
+}
+
+/** What there is of this name and of those that it is given before. */
+function namesOf(directory: string, name: string): readonly string[] {
+  const names = [...Deno.readDirSync(directory)].map((entry) => entry.name);
+  return names.filter((each) => each === name || each.startsWith(`${name}.`));
 }
 
 function sizeOf(path: string): number {
