@@ -47,6 +47,12 @@ describe("what operators ask of parked aggregates", () => {
     assertEquals(tried, [["a", 0, 4], ["b", 0, 4], ["c", 0, 4]]);
   });
 
+  it("is not taken for asked before it was tried", () => {
+    const { parking } = resumeParking("a", "b");
+    parking.obey(redrive(4, 2));
+    assertEquals(parking.parked().map(({ request }) => request), [0, 0]);
+  });
+
   it("waits for its turn after a restart, and is tried at once when the redrive is cancelled", async () => {
     const { runtime, parking } = openParking("a", "b", "c");
     parking.obey(redrive(4, 2));

@@ -48,7 +48,8 @@ export const backupGuards: readonly Guard[] = [
     file: "plugins/storage_sqlite/backup.ts",
     find: "  const source = openForReading(name);\n",
     replace: `  const source = openForReading(name);
-  new (await import("node:sqlite")).DatabaseSync(name).prepare("begin immediate").run();
+  globalThis.writer = new (await import("node:sqlite")).DatabaseSync(name);
+  globalThis.writer.prepare("begin immediate").run();
 `,
     test: BACKUP,
     case: "make no writer wait",

@@ -107,7 +107,8 @@ export const deadLetterGuards: readonly Guard[] = [
     file: "core/engine/parking.ts",
     find: "{ parked, ...next, redrive: { toTry, dueMs } }",
     replace: "{ parked: next.toTry, ...next, redrive: { toTry, dueMs } }",
-    test: LETTERS,
+    test: "core/engine/parking_test.ts",
+    case: "not taken for asked",
   },
   {
     promise: "a redrive that is under way goes on at its pace after a restart",
