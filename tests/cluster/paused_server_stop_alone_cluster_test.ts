@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { until } from "../contract/surroundings.ts";
 import { printedSeed } from "../service/chance.ts";
 import { Journal } from "../service/journal.ts";
+import { timed } from "../service/program.ts";
 import { startService } from "../service/service.ts";
 import { Writers } from "../service/writers.ts";
 import { freshKeyspace } from "./keyspace.ts";
@@ -28,7 +29,7 @@ Deno.test({
     await using _paused = await pauseCassandra();
     await until(() => journal.count("unknown") >= WRITERS);
     over = true;
-    const { code, stderr } = await service.end("SIGTERM");
+    const { code, stderr } = await timed(service.end("SIGTERM"));
     assertEquals(code, 0, stderr);
     await writing;
   },

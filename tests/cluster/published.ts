@@ -40,8 +40,8 @@ export async function assertPublished(
   return { events, repeated };
 }
 
-/** Waits until the publisher has nothing before it; its breaker may have to open several times before that. */
-export async function whenPublished(service: Service, timeoutMs = 300_000): Promise<void> {
+/** Waits until the publisher has nothing before it; rejects when that takes too long. */
+export async function whenPublished(service: Service, timeoutMs = 60_000): Promise<void> {
   const since = performance.now();
   while (await metric(service, "projection_lag_events", { projection: "publisher" }) > 0) {
     assert(performance.now() - since < timeoutMs, `expected all to be published within ${timeoutMs} ms`);

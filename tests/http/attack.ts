@@ -7,7 +7,7 @@ import type { Service } from "./rig.ts";
 
 const AT_ONCE = 50;
 const WARM_UP = 1_000;
-const HANGS_AFTER_MS = 12_000;
+const HANGS_AFTER_MS = 5_000;
 const GROWTH_BYTES = 64 * 1024 * 1024;
 /** What an event that was acknowledged may take, with what is shown of it. */
 const EVENT_BYTES = 4 * 1024;

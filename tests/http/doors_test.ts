@@ -189,6 +189,6 @@ describe("the stop of the doors", () => {
     assertEquals((await service.send("/livez")).status, 200);
     const startedMs = performance.now();
     await service.app.stop();
-    assertLess(performance.now() - startedMs, 7_500);
+    assertLess(performance.now() - startedMs, 5_000);
   });
 });

@@ -9,7 +9,7 @@ import { openService, sendRaw, type Service } from "./rig.ts";
 const CASES = Number(Deno.env.get("HOSTILE_CASES") ?? 10_000);
 /** Of those that are sent to a second store, and to a second door. */
 const FEWER = Math.ceil(CASES / 5);
-const HANGS_AFTER_MS = 30_000;
+const HANGS_AFTER_MS = 5_000;
 const GUARDED = {
   TRUSTED_PROXIES: "127.0.0.1",
   CORS_ORIGINS: "https://shop.example",

@@ -94,10 +94,10 @@ export type Exit = {
   readonly stderr: string;
 };
 
-/** Runs a program to its end, at most for two minutes: a task may have much to do on a slow machine. */
+/** Runs a program to its end, at most for half a minute. */
 export async function run(command: string, options: ProgramOptions): Promise<Exit> {
   await using program = new Program(command, options);
-  return await within(program.exited, 120_000, `${command} ${options.args.join(" ")} to end`);
+  return await within(program.exited, 30_000, `${command} ${options.args.join(" ")} to end`);
 }
 
 /** How the process ended; fails unless that was in time. */

@@ -124,7 +124,7 @@ export function launch({ directory, modules, environment = {}, prelude, namespac
 /** Runs the service to an end that is expected to come by itself. */
 export async function runService(options: Options): Promise<Exit> {
   await using program = launch(options);
-  return await within(program.exited, 120_000, "the service to end by itself");
+  return await within(program.exited, 20_000, "the service to end by itself");
 }
 
 /** This process's environment without what configures a service. */

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { until } from "../contract/surroundings.ts";
+import { until, within } from "../contract/surroundings.ts";
 import { chanceOf, printedSeed } from "./chance.ts";
 import { Journal, readHistories } from "./journal.ts";
 import { moment, timed } from "./program.ts";
@@ -74,7 +74,7 @@ describe("SIGTERM", () => {
     await using service = await startService({ directory: directory.path, environment: { DRAIN_MS: "5000" } });
     service.program.kill("SIGTERM");
     await until(async () => (await service.get("/readyz")).status === 503);
-    const exit = await timed(service.end("SIGTERM"));
+    const exit = await within(service.end("SIGTERM"), 2_000, "the second signal to end it");
     assertEquals([exit.code, exit.signal], [1, null], exit.stderr);
   });
 
@@ -89,7 +89,7 @@ describe("SIGTERM", () => {
     assertStatus(await service.get("/livez"), 200);
     service.program.kill("SIGTERM");
     await until(() => isDoorShut(service));
-    const exit = await timed(service.end("SIGTERM"));
+    const exit = await within(service.end("SIGTERM"), 2_000, "the second signal to end it");
     assertEquals([exit.code, exit.signal], [1, null], exit.stderr);
   });
 
